@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Decoding calls: all that differs between the architectures is in this file.
+ *
+ * The text is read as data, and tracers may patch it meanwhile: an instruction
+ * caught half-written leads elsewhere and is passed over. Nothing depends on a
+ * call being found: call sites only spare the handler a search over the
+ * parents' ranges, and tell people what to expect.
+ */
+#include <linux/errno.h>
+#include <linux/kprobes.h>
+#include <linux/mm.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#include "call_sites.h"
+
+#if defined(CONFIG_X86_64)
+
+#define INSN_STEP 1
+
+/*
+ * Is there an instruction at @addr, not the middle of one? The kernel's decoder
+ * is not exported, but kprobes asks it before it takes an address: -EILSEQ is
+ * its no. Whatever else it may object to, it then is an instruction. Disabled,
+ * the probe patches nothing.
+ */
+static bool is_insn(unsigned long addr)
+{
+	struct kprobe kp = {
+		.addr = (kprobe_opcode_t *)addr,
+		.flags = KPROBE_FLAG_DISABLED,
+	};
+	int err = register_kprobe(&kp);
+
+	if (!err)
+		unregister_kprobe(&kp);
+	return err != -EILSEQ;
+}
+
+static long rel8(const u8 *p)
+{
+	return *(const s8 *)p;
+}
+
+static long rel32(const u8 *p)
+{
+	s32 rel;
+
+	memcpy(&rel, p, sizeof(rel));
+	return rel;
+}
+
+/*
+ * With call depth tracking (retbleed=stuff) calls lead to the accounting code
+ * that the kernel writes in the padding before the target.
+ */
+static bool is_entry(unsigned long dest, unsigned long target)
+{
+#ifdef CONFIG_CALL_THUNKS
+	return target - dest <= CONFIG_FUNCTION_PADDING_BYTES;
+#else
+	return dest == target;
+#endif
+}
+
+/*
+ * Would the bytes at @text be a call or jump to the target if an instruction
+ * began there? The bytes are those of @addr, @len of them are left.
+ */
+static bool decode(const u8 *text, size_t len, unsigned long addr,
+		   unsigned long target, struct call_site *site)
+{
+	size_t insn_len;
+	long rel;
+
+	site->tail = true;
+	switch (text[0]) {
+	case 0xcc:
+		/*
+		 * A kprobe's breakpoint stands on the opcode, which is most
+		 * likely a call: jumps to a function are rare.
+		 */
+	case 0xe8: /* call rel32 */
+		site->tail = false;
+		fallthrough;
+	case 0xe9: /* jmp rel32 */
+		insn_len = 5;
+		if (len < insn_len)
+			return false;
+		rel = rel32(text + 1);
+		break;
+	case 0x0f: /* jcc rel32 */
+		insn_len = 6;
+		if (len < insn_len || (text[1] & 0xf0) != 0x80)
+			return false;
+		rel = rel32(text + 2);
+		break;
+	case 0x70 ... 0x7f: /* jcc rel8 */
+	case 0xeb: /* jmp rel8 */
+		insn_len = 2;
+		if (len < insn_len)
+			return false;
+		rel = rel8(text + 1);
+		break;
+	default:
+		return false;
+	}
+
+	site->addr = addr;
+	site->return_ip = addr + insn_len;
+	return is_entry(site->return_ip + rel, target) && is_insn(addr);
+}
+
+/**
+ * call_site_before() - the call that has a return address
+ * @return_ip: the return address
+ * @target: the function that was called
+ *
+ * Context: any in which text may be read; does not sleep.
+ * Return: the address of the call instruction where it is a direct call to
+ * @target. Of an indirect call, whose length cannot be told backwards, the
+ * address of the last byte.
+ */
+unsigned long call_site_before(unsigned long return_ip, unsigned long target)
+{
+	const unsigned long addr = return_ip - 5;
+	u8 text[5];
+
+	if (!copy_from_kernel_nofault(text, (void *)addr, sizeof(text)) &&
+	    (text[0] == 0xe8 || text[0] == 0xcc) &&
+	    is_entry(return_ip + rel32(text + 1), target))
+		return addr;
+	return return_ip - 1;
+}
+
+#elif defined(CONFIG_ARM64)
+
+#define INSN_STEP 4
+
+static bool decode(const u8 *text, size_t len, unsigned long addr,
+		   unsigned long target, struct call_site *site)
+{
+	__le32 raw;
+	u32 insn;
+
+	if (len < sizeof(raw))
+		return false;
+	memcpy(&raw, text, sizeof(raw));
+	insn = le32_to_cpu(raw);
+	if ((insn & 0x7c000000) != 0x14000000) /* b, bl */
+		return false;
+
+	site->addr = addr;
+	site->return_ip = addr + sizeof(raw);
+	site->tail = !(insn & 0x80000000);
+	/* imm26 counts instructions. */
+	return addr + ((long)sign_extend32(insn, 25) << 2) == target;
+}
+
+/* Every instruction is as long as every other. */
+unsigned long call_site_before(unsigned long return_ip, unsigned long target)
+{
+	return return_ip - INSN_STEP;
+}
+
+#else
+#error "memevents_hook decodes calls on x86_64 and arm64 only"
+#endif
+
+/* Longer than any function; a symbol that claims more is none. */
+#define BODY_MAX SZ_1M
+
+/**
+ * call_sites_find() - find the direct calls and jumps from a function to the target
+ * @parent: the function
+ * @target: address of the target's first byte
+ * @sites: set to an array of what was found, in ascending order, for kfree();
+ *	NULL where there is none; untouched on error
+ *
+ * Context: may sleep; takes the locks of kprobes.
+ * Return: the number of call sites, or -ENOMEM. Text that cannot be read has none.
+ */
+int call_sites_find(const struct symbol_range *parent, unsigned long target,
+		    struct call_site **sites)
+{
+	const size_t size =
+		min_t(size_t, parent->end - parent->start, BODY_MAX);
+	struct call_site *found = NULL, *more, site;
+	int n = 0;
+	size_t i;
+	u8 *body;
+
+	body = kvmalloc(size, GFP_KERNEL);
+	if (!body)
+		return -ENOMEM;
+	if (copy_from_kernel_nofault(body, (void *)parent->start, size))
+		goto out;
+
+	for (i = 0; i < size; i += INSN_STEP) {
+		if (!decode(body + i, size - i, parent->start + i, target,
+			    &site))
+			continue;
+		more = krealloc(found, (n + 1) * sizeof(*found), GFP_KERNEL);
+		if (!more) {
+			kfree(found);
+			kvfree(body);
+			return -ENOMEM;
+		}
+		found = more;
+		found[n++] = site;
+	}
+out:
+	kvfree(body);
+	*sites = found;
+	return n;
+}

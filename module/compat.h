@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What differs between the kernels we build for, and nothing else. This is the
+ * only file that tests LINUX_VERSION_CODE (make lint enforces it); every shim
+ * has a name of its own, both variants side by side, and says which commit
+ * made the difference.
+ */
+#ifndef _MEMEVENTS_HOOK_COMPAT_H
+#define _MEMEVENTS_HOOK_COMPAT_H
+
+#include <linux/version.h>
+#include <linux/ftrace.h>
+#include <linux/ptrace.h>
+#include <linux/rcupdate.h>
+
+/*
+ * The range is what the tests cover. A newer kernel most likely works; build
+ * with KCFLAGS=-DMEMEVENTS_HOOK_ANY_KERNEL to try one.
+ */
+#ifndef MEMEVENTS_HOOK_ANY_KERNEL
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 10, 0)
+#error "memevents_hook needs Linux 5.10 or newer"
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(7, 4, 0)
+#error "this kernel is newer than 7.3, tested last: try -DMEMEVENTS_HOOK_ANY_KERNEL"
+#endif
+#endif
+
+#ifndef CONFIG_KPROBES
+#error "memevents_hook finds symbols with kprobes: it needs CONFIG_KPROBES=y"
+#endif
+#ifndef CONFIG_DEBUG_FS
+#error "memevents_hook is driven from debugfs: it needs CONFIG_DEBUG_FS=y"
+#endif
+#if !defined(CONFIG_DYNAMIC_FTRACE_WITH_REGS) && \
+	!defined(CONFIG_DYNAMIC_FTRACE_WITH_ARGS)
+#error "memevents_hook needs CONFIG_DYNAMIC_FTRACE_WITH_REGS=y or _WITH_ARGS=y"
+#endif
+
+/*
+ * d19ad0775dcd ("ftrace: Have the callbacks receive a struct ftrace_regs of
+ * pt_regs"), 5.11: the handler's last argument.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
+#define compat_ftrace_regs pt_regs
+#else
+#define compat_ftrace_regs ftrace_regs
+#endif
+
+/**
+ * compat_set_ip() - let the traced call go on at another function
+ * @fregs: the registers the handler was given
+ * @ip: address of the function to run in place of the traced one
+ *
+ * Context: the ftrace handler.
+ *
+ * 94d095ffa0e1 ("ftrace: abstract DYNAMIC_FTRACE_WITH_ARGS accesses"), 6.2,
+ * gave the accessor its present name. Never touch the members: struct
+ * ftrace_regs became opaque in 6.13, and in stable kernels before that.
+ */
+static __always_inline void compat_set_ip(struct compat_ftrace_regs *fregs,
+					  unsigned long ip)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
+	instruction_pointer_set(fregs, ip);
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#ifdef CONFIG_HAVE_DYNAMIC_FTRACE_WITH_ARGS
+	ftrace_instruction_pointer_set(fregs, ip);
+#else
+	instruction_pointer_set(ftrace_get_regs(fregs), ip);
+#endif
+#else
+	ftrace_regs_set_instruction_pointer(fregs, ip);
+#endif
+}
+
+/*
+ * Saving all registers is only for kernels that cannot hand out the arguments
+ * alone, as livepatch has it (2860cd8a2353, 5.11): with ARGS it costs more, and
+ * arm64 refuses it.
+ */
+#ifdef CONFIG_HAVE_DYNAMIC_FTRACE_WITH_ARGS
+#define COMPAT_FTRACE_OPS_FL_REGS 0
+#else
+#define COMPAT_FTRACE_OPS_FL_REGS FTRACE_OPS_FL_SAVE_REGS
+#endif
+
+/*
+ * a25d036d939a ("ftrace: Reverse what the RECURSION flag means in the
+ * ftrace_ops"), 5.11: before, a handler that needs no protection against
+ * recursion says so; since, only one that needs it does.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
+#define COMPAT_FTRACE_OPS_FL_NO_RECURSION FTRACE_OPS_FL_RECURSION_SAFE
+#else
+#define COMPAT_FTRACE_OPS_FL_NO_RECURSION 0
+#endif
+
+/**
+ * compat_rcu_barrier_tasks() - wait for all callbacks of call_rcu_tasks()
+ *
+ * Context: may sleep.
+ *
+ * Where kernel code is not preemptible, call_rcu_tasks() is call_rcu() by
+ * another name, but rcu_barrier_tasks() has no such twin.
+ */
+static inline void compat_rcu_barrier_tasks(void)
+{
+#ifdef CONFIG_TASKS_RCU
+	rcu_barrier_tasks();
+#else
+	rcu_barrier();
+#endif
+}
+
+/*
+ * 2c92ca849fcc ("tracing/treewide: Remove second parameter of
+ * __assign_str()"), 6.10.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+#define compat_assign_str(dst, src) __assign_str(dst, src)
+#else
+#define compat_assign_str(dst, src) __assign_str(dst)
+#endif
+
+#endif /* _MEMEVENTS_HOOK_COMPAT_H */

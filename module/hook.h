@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The ftrace side: the target, and whether its calls come to us. */
+#ifndef _MEMEVENTS_HOOK_HOOK_H
+#define _MEMEVENTS_HOOK_HOOK_H
+
+#include <linux/types.h>
+
+#include "symbol.h"
+
+/**
+ * struct hook_target - the function to hook, as its file describes it
+ * @symbol: its name
+ * @replacement: the function to run in its place: same arguments, same return
+ *	value. It must not sleep, or unloading would free it under a sleeper
+ * @banner: what the replacement's banner says by default
+ * @redirect: comma list of the parents redirected by default
+ * @observe: comma list of the parents only counted by default
+ */
+struct hook_target {
+	const char *symbol;
+	void *replacement;
+	const char *banner;
+	const char *redirect;
+	const char *observe;
+};
+
+/* Defined by the one file that knows the target: here, memory_events.c. */
+extern const struct hook_target hook_target;
+
+int hook_init(const struct symbol_range *range);
+void hook_exit(void);
+
+int hook_switch(bool on);
+bool hook_is_on(void);
+const char *hook_why(void);
+const struct symbol_range *hook_range(void);
+
+#endif /* _MEMEVENTS_HOOK_HOOK_H */

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Input is checked here, whole, before anything acts on it. kstrtobool() is no
+ * help: it looks at the first characters only, and at other ones by kernel.
+ */
+#include <linux/ctype.h>
+#include <linux/err.h>
+#include <linux/kallsyms.h>
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "input.h"
+
+/**
+ * input_copy() - copy what one write() brought
+ * @ubuf: the user's buffer
+ * @count: its length in bytes; 0 is allowed
+ * @too_long: the error for more than a page
+ *
+ * Context: may sleep, may fault.
+ * Return: a NUL-terminated copy for kfree(), or ERR_PTR() of @too_long,
+ * -EFAULT or -ENOMEM.
+ */
+char *input_copy(const char __user *ubuf, size_t count, int too_long)
+{
+	if (count > PAGE_SIZE)
+		return ERR_PTR(too_long);
+	return memdup_user_nul(ubuf, count);
+}
+
+/**
+ * input_bool() - read a boolean
+ * @text: the input; the blanks behind the word are cut off in place
+ * @len: its length in bytes, a terminating NUL not counted
+ * @value: set to what it says; untouched on error
+ *
+ * Context: any.
+ * Return: 0, or -EINVAL for anything but 1, 0, y, n, on and off, in either
+ * case, with blanks around.
+ */
+int input_bool(char *text, size_t len, bool *value)
+{
+	static const struct {
+		const char *word;
+		bool value;
+	} words[] = {
+		{ "1", true },	{ "y", true },	{ "on", true },
+		{ "0", false }, { "n", false }, { "off", false },
+	};
+	const char *word;
+	int i;
+
+	if (strnlen(text, len) != len)
+		return -EINVAL;
+
+	word = strim(text);
+	for (i = 0; i < ARRAY_SIZE(words); i++) {
+		if (!strcasecmp(word, words[i].word)) {
+			*value = words[i].value;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+/**
+ * input_symbol() - read a symbol's name
+ * @text: the input; the blanks behind the name are cut off in place
+ * @len: its length in bytes, a terminating NUL not counted
+ * @name: set to the name within @text; untouched on error
+ *
+ * Context: any.
+ * Return: 0, -EINVAL where it is empty or holds a blank, a control character, a
+ * NUL or a byte that is not ASCII, -ENAMETOOLONG.
+ */
+int input_symbol(char *text, size_t len, char **name)
+{
+	char *word, *c;
+
+	if (strnlen(text, len) != len)
+		return -EINVAL;
+
+	word = strim(text);
+	if (!*word)
+		return -EINVAL;
+	for (c = word; *c; c++)
+		if (!isascii(*c) || !isgraph(*c))
+			return -EINVAL;
+	if (c - word >= KSYM_NAME_LEN)
+		return -ENAMETOOLONG;
+
+	*name = word;
+	return 0;
+}
+
+/**
+ * input_line() - read one line of printable text
+ * @text: the input; one newline at its end is cut off in place
+ * @len: its length in bytes, a terminating NUL not counted
+ * @max: the longest line allowed, in bytes without newline
+ *
+ * Context: any.
+ * Return: the line's length in bytes, 0 for an empty one, -EINVAL for anything
+ * but printable ASCII, -EMSGSIZE.
+ */
+int input_line(char *text, size_t len, size_t max)
+{
+	size_t i;
+
+	if (len && text[len - 1] == '\n')
+		text[--len] = '\0';
+	for (i = 0; i < len; i++)
+		if (!isascii(text[i]) || !isprint(text[i]))
+			return -EINVAL;
+	if (len > max)
+		return -EMSGSIZE;
+	return len;
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * memevents_hook: redirect one caller of a function and leave the others alone.
+ */
+#include <linux/err.h>
+#include <linux/init.h>
+#include <linux/kernel.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/printk.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "banner.h"
+#include "control.h"
+#include "hook.h"
+#include "input.h"
+#include "parents.h"
+
+/* As in debugfs: the kernel's own bool takes other words on other versions. */
+static int enabled_param_set(const char *val, const struct kernel_param *kp)
+{
+	char *text;
+	int err;
+
+	if (!val) {
+		*(bool *)kp->arg = true;
+		return 0;
+	}
+	text = kstrdup(val, GFP_KERNEL);
+	if (!text)
+		return -ENOMEM;
+	err = input_bool(text, strlen(text), kp->arg);
+	kfree(text);
+	return err;
+}
+
+static const struct kernel_param_ops enabled_param_ops = {
+	.flags = KERNEL_PARAM_OPS_FL_NOARG,
+	.set = enabled_param_set,
+	.get = param_get_bool,
+};
+
+/**
+ * struct parent_list - a parameter that lists parents
+ * @name: the parameter's
+ * @redirect: what its parents do
+ * @given: its value; NULL where the user gave none
+ * @fallback: what then holds
+ */
+struct parent_list {
+	const char *name;
+	bool redirect;
+	char *given;
+	const char *fallback;
+};
+
+static struct parent_list redirect = { .name = "redirect", .redirect = true };
+static struct parent_list observe = { .name = "observe", .redirect = false };
+
+/* The kernel's own charp ends at 1024 bytes: too short for 256 symbols. */
+static int list_param_set(const char *val, const struct kernel_param *kp)
+{
+	struct parent_list *list = kp->arg;
+	char *text = kstrdup(val, GFP_KERNEL);
+
+	if (!text)
+		return -ENOMEM;
+	kfree(list->given);
+	list->given = text;
+	return 0;
+}
+
+static int list_param_get(char *buffer, const struct kernel_param *kp)
+{
+	const struct parent_list *list = kp->arg;
+
+	return scnprintf(buffer, PAGE_SIZE, "%s\n",
+			 list->given ?: list->fallback);
+}
+
+static void list_param_free(void *arg)
+{
+	struct parent_list *list = arg;
+
+	kfree(list->given);
+}
+
+static const struct kernel_param_ops list_param_ops = {
+	.set = list_param_set,
+	.get = list_param_get,
+	.free = list_param_free,
+};
+
+static bool enabled = true;
+module_param_cb(enabled, &enabled_param_ops, &enabled, 0444);
+__MODULE_PARM_TYPE(enabled, "bool");
+MODULE_PARM_DESC(enabled, "hook at load (default: Y)");
+
+module_param_cb(redirect, &list_param_ops, &redirect, 0444);
+__MODULE_PARM_TYPE(redirect, "charp");
+MODULE_PARM_DESC(
+	redirect,
+	"parents to redirect, comma list (default: memory_events_show)");
+
+module_param_cb(observe, &list_param_ops, &observe, 0444);
+__MODULE_PARM_TYPE(observe, "charp");
+MODULE_PARM_DESC(
+	observe,
+	"parents to count only, comma list (default: memory_events_local_show)");
+
+/* A name that an explicit list holds is not taken from a default. */
+static int add_item(const struct parent_list *list, char *item)
+{
+	struct parent *parent;
+	char *name;
+	int err;
+
+	err = input_symbol(item, strlen(item), &name);
+	if (err) {
+		pr_err("parameter %s: %s\n", list->name,
+		       err == -ENAMETOOLONG ? "a symbol is too long" :
+					      "an item is not a symbol");
+		return err;
+	}
+	if (!list->given && parents_find(name))
+		return 0;
+
+	parent = parents_add(name, list->redirect);
+	err = PTR_ERR_OR_ZERO(parent);
+	/* Newer module loaders report -EEXIST as a module that is loaded already. */
+	return err == -EEXIST ? -EINVAL : err;
+}
+
+static int add_list(const struct parent_list *list)
+{
+	char *copy, *rest, *item;
+	int err = 0;
+
+	copy = kstrdup(list->given ?: list->fallback, GFP_KERNEL);
+	if (!copy)
+		return -ENOMEM;
+
+	rest = *copy ? copy : NULL;
+	while (!err && (item = strsep(&rest, ",")))
+		err = add_item(list, item);
+
+	kfree(copy);
+	return err;
+}
+
+static int add_parents(void)
+{
+	/* Explicit lists first, so that the defaults can give way to them. */
+	const bool observe_first = observe.given && !redirect.given;
+	int err;
+
+	mutex_lock(&parents_lock);
+	err = add_list(observe_first ? &observe : &redirect);
+	if (!err)
+		err = add_list(observe_first ? &redirect : &observe);
+	mutex_unlock(&parents_lock);
+	return err;
+}
+
+static void announce(void)
+{
+	const struct symbol_range *range = hook_range();
+	const struct parent *parent;
+	unsigned int i;
+
+	pr_info("target %s, %lu bytes, %s\n", hook_target.symbol,
+		range->end - range->start,
+		hook_is_on() ? "hooked" : "not hooked");
+
+	mutex_lock(&parents_lock);
+	for (i = 0; (parent = parents_nth(i)); i++)
+		pr_info("parent %s, %lu bytes, %s\n", parent->name,
+			parent->range.end - parent->range.start,
+			parent->redirect ? "redirected" : "observed");
+	mutex_unlock(&parents_lock);
+}
+
+static int __init memevents_hook_init(void)
+{
+	struct symbol_range target;
+	int err;
+
+	redirect.fallback = hook_target.redirect;
+	observe.fallback = hook_target.observe;
+
+	err = symbol_find(hook_target.symbol, &target);
+	if (err)
+		return err;
+	err = banner_set(hook_target.banner, strlen(hook_target.banner));
+	if (err)
+		return err;
+	err = parents_init(target.start);
+	if (err)
+		goto err_banner;
+	err = add_parents();
+	if (err)
+		goto err_parents;
+	err = hook_init(&target);
+	if (err)
+		goto err_parents;
+	if (enabled) {
+		err = hook_switch(true);
+		if (err)
+			goto err_hook;
+	}
+	announce();
+	err = control_init();
+	if (err)
+		goto err_hook;
+	return 0;
+
+err_hook:
+	hook_exit();
+err_parents:
+	parents_exit();
+err_banner:
+	banner_exit();
+	return err;
+}
+
+static void __exit memevents_hook_exit(void)
+{
+	control_exit();
+	hook_exit();
+	parents_exit();
+	banner_exit();
+	pr_info("unloaded\n");
+}
+
+module_init(memevents_hook_init);
+module_exit(memevents_hook_exit);
+
+MODULE_DESCRIPTION("Redirect one caller of __memory_events_show");
+MODULE_AUTHOR("The memevents_hook developers");
+MODULE_LICENSE("GPL");
+MODULE_VERSION("1.0.0");

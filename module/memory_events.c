@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The only file that knows memory cgroups: the target, its callers and what
+ * runs in its place. Another function to hook is another file like this one.
+ */
+#include <linux/atomic.h>
+#include <linux/memcontrol.h>
+#include <linux/seq_file.h>
+
+#include "banner.h"
+#include "hook.h"
+
+#ifndef CONFIG_MEMCG
+#error "there are no memory.events without CONFIG_MEMCG=y"
+#endif
+
+/*
+ * Prints what the target prints, below the banner. The target itself cannot be
+ * called: on kernels built for IBT it has no ENDBR, since only direct calls
+ * reach it.
+ *
+ * The HAVE_ macros tell which events this kernel counts. They are enumerators,
+ * which the preprocessor cannot see, so Kbuild looks them up in the kernel's
+ * header. A kernel that counts more fails the test that compares the two
+ * outputs: add the event there and its line here.
+ *
+ * Does not sleep, which unloading depends on (see hook_exit()).
+ */
+static void memory_events_replacement(struct seq_file *m, atomic_long_t *events)
+{
+	banner_show(m);
+
+	seq_printf(m, "low %lu\n", atomic_long_read(&events[MEMCG_LOW]));
+	seq_printf(m, "high %lu\n", atomic_long_read(&events[MEMCG_HIGH]));
+	seq_printf(m, "max %lu\n", atomic_long_read(&events[MEMCG_MAX]));
+	seq_printf(m, "oom %lu\n", atomic_long_read(&events[MEMCG_OOM]));
+	seq_printf(m, "oom_kill %lu\n",
+		   atomic_long_read(&events[MEMCG_OOM_KILL]));
+#ifdef HAVE_MEMCG_OOM_GROUP_KILL
+	seq_printf(m, "oom_group_kill %lu\n",
+		   atomic_long_read(&events[MEMCG_OOM_GROUP_KILL]));
+#endif
+#ifdef HAVE_MEMCG_SOCK_THROTTLED
+	seq_printf(m, "sock_throttled %lu\n",
+		   atomic_long_read(&events[MEMCG_SOCK_THROTTLED]));
+#endif
+}
+
+const struct hook_target hook_target = {
+	.symbol = "__memory_events_show",
+	.replacement = memory_events_replacement,
+	.banner = "This is from __memory_events_show_new",
+	.redirect = "memory_events_show",
+	.observe = "memory_events_local_show",
+};

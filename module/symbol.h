@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A name to its address range, and back. */
+#ifndef _MEMEVENTS_HOOK_SYMBOL_H
+#define _MEMEVENTS_HOOK_SYMBOL_H
+
+#include <linux/types.h>
+
+struct seq_file;
+
+/**
+ * struct symbol_range - the text of one function, as kallsyms has it
+ * @start: address of the first byte
+ * @end: address behind the last byte; padding up to the next symbol counts in
+ */
+struct symbol_range {
+	unsigned long start;
+	unsigned long end;
+};
+
+/**
+ * symbol_range_overlaps() - do two functions share a byte?
+ * @a: one range
+ * @b: the other
+ */
+static inline bool symbol_range_overlaps(const struct symbol_range *a,
+					 const struct symbol_range *b)
+{
+	return a->start < b->end && b->start < a->end;
+}
+
+int symbol_find(const char *name, struct symbol_range *range);
+void symbol_show(struct seq_file *m, unsigned long addr, bool addresses);
+
+#endif /* _MEMEVENTS_HOOK_SYMBOL_H */
