@@ -1,0 +1,156 @@
+"""What every test gets: a kernel looked after, a module to load, cgroups with a past."""
+
+import os
+
+import pytest
+
+pytest.register_assert_rewrite("memevents", "memcg", "readers", "hooked", "tracing")
+
+import kernel_log as kernel_log_module      # noqa: E402 (the rewriting comes first)
+import memcg                                # noqa: E402
+import memevents                            # noqa: E402
+import peer as peer_module                  # noqa: E402
+import symbols as symbols_module            # noqa: E402
+
+#: Exit status of a session ended because the kernel is no longer to be trusted.
+EXIT_SPLAT = 70
+
+_splats = []
+
+
+def pytest_sessionstart(session):
+    """Tell what is missing on this machine, and what to do about it, before anything else."""
+    if session.config.option.collectonly:
+        return
+    missing = _missing()
+    if missing:
+        pytest.exit(missing, 4)
+
+
+def _missing():
+    if os.geteuid() != 0:
+        return "these tests load a module: run them as root, on a machine made for tests"
+    if not os.path.isdir(os.path.join(memevents.DEBUGFS, "tracing")) and \
+            not os.path.ismount(memevents.DEBUGFS):
+        return f"no debugfs: mount -t debugfs none {memevents.DEBUGFS}"
+    if not os.path.exists(os.path.join(memevents.TRACEFS, "enabled_functions")):
+        return f"no tracefs: mount -t tracefs none {memevents.TRACEFS}"
+    if not os.path.exists(memevents.KO):
+        return f"no module at {memevents.KO}: run make"
+    left = memevents.leftovers()
+    if left:
+        return "not a clean start (make unload first): " + "; ".join(left)
+    return None
+
+
+def pytest_runtest_logfinish(nodeid):
+    """End the session after a splat: what such a kernel says is worth nothing."""
+    if not _splats:
+        return
+    path = os.environ.get("MEMEVENTS_SPLAT_FILE")
+    if path:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(f"{nodeid}: {_splats[0]}\n")
+    pytest.exit(f"splat in {nodeid}: {_splats[0]}", EXIT_SPLAT)
+
+
+@pytest.fixture(autouse=True)
+def kernel_log(request):
+    """The kernel's log from the test's start on. At the end it and the taint are looked at."""
+    log = kernel_log_module.KernelLog()
+    taint = kernel_log_module.taint()
+    ignored = kernel_log_module.TAINT_MODULE
+    if request.node.get_closest_marker("livepatch"):
+        ignored |= kernel_log_module.TAINT_LIVEPATCH
+    yield log
+    try:
+        splats = log.splats()
+    except kernel_log_module.LogLost as error:
+        pytest.fail(f"the kernel log cannot be vouched for: {error}", pytrace=False)
+    finally:
+        log.close()
+    news = (kernel_log_module.taint() ^ taint) & ~ignored
+    if news:
+        splats.append(f"taint changed by {news:#x}")
+    if splats:
+        _splats.extend(splats)
+        pytest.fail("the kernel log has a splat:\n" + "\n".join(splats), pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(kernel_log):
+    """After each test: no module, no debugfs tree, no filter, no peer, no cgroup but the session's.
+
+    What is found is taken away where that is possible, so that the tests to
+    come are judged for their own faults.
+    """
+    yield
+    left = memevents.leftovers() + peer_module.leftovers()
+    left += [f"cgroup {name}" for name in memcg.leftovers() if name != _session_cgroup()]
+    peer_module.unload_all()
+    if memevents.module_loaded(memevents.MODULE):
+        memevents.Hook().unload()
+    assert not left, "the test left behind: " + "; ".join(left)
+
+
+def _session_cgroup():
+    return f"{memcg.PREFIX}{os.getpid()}"
+
+
+@pytest.fixture(scope="session")
+def _pressed():
+    try:
+        with memcg.pressed() as pair:
+            yield pair
+    except memcg.NoMemoryController as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def cgroup(_pressed):
+    """A cgroup that was pushed over its limits until the kernel killed in it."""
+    return _pressed[1]
+
+
+@pytest.fixture(scope="session")
+def parent_cgroup(_pressed):
+    """The parent of `cgroup`: its memory.events has figures, its memory.events.local zeros."""
+    return _pressed[0]
+
+
+@pytest.fixture(scope="session")
+def originals(cgroup):
+    """What the running kernel itself prints: (memory.events, memory.events.local) of `cgroup`."""
+    assert memevents.traced() is None, memevents.traced()
+    return cgroup.read_events(), cgroup.read_local()
+
+
+@pytest.fixture(scope="session")
+def symbols():
+    """The running kernel's symbols; made for the first test that asks."""
+    return symbols_module.Symbols()
+
+
+@pytest.fixture
+def hook(originals):
+    """The module, not loaded. Unloaded after the test, and nothing of it may stay."""
+    hook = memevents.Hook()
+    yield hook
+    if hook.loaded:
+        hook.unload()
+    left = memevents.leftovers()
+    assert not left, "after unloading: " + "; ".join(left)
+
+
+@pytest.fixture
+def loaded(hook):
+    """The module, loaded with its defaults."""
+    hook.load()
+    return hook
+
+
+@pytest.fixture
+def peer():
+    """A function that loads one of the small modules in peers/; all are unloaded after the test."""
+    yield peer_module.load
+    peer_module.unload_all()

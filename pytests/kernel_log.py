@@ -1,0 +1,125 @@
+"""The kernel's log from a mark on, what in it is a splat, and the taint flags."""
+
+import collections
+import os
+import re
+
+Record = collections.namedtuple("Record", "level sequence text")
+Record.__doc__ = "A record of /dev/kmsg: its level (0-7), its number, its text without dictionary."
+
+PREFIX = "memevents_hook: "
+
+#: A line that any of these finds is a fault of the kernel's, whoever caused it.
+SPLATS = [re.compile(pattern) for pattern in (
+    r"\bWARNING:",
+    r"\bBUG[: ]",
+    r"kernel BUG at",
+    r"\bOops\b",
+    r"Kernel panic",
+    r"cut here \]",
+    r"general protection fault",
+    r"Unable to handle kernel",
+    r"unable to handle page fault",
+    r"Internal error:",
+    r"stack segment:|invalid opcode:|double fault:|divide error:",
+    r"Bad page (state|map)",
+    r"rcu.*(detected|self-detected).*stall",
+    r"rcu.*kthread starved",
+    r"rcu_tasks.*stall",
+    r"INFO: task .* blocked for more than",
+    r"(soft|hard) ?lockup|hard LOCKUP",
+    r"possible (circular|recursive) locking|possible irq lock inversion",
+    r"inconsistent lock state",
+    r"Invalid wait context",
+    r"suspicious RCU usage",
+    r"INFO: (trying to register non-static key|possible|suspicious|inconsistent|HARDIRQ|SOFTIRQ)",
+    r"DEBUG_LOCKS_WARN_ON",
+    r"bad unlock balance|held lock freed|lock held when returning",
+    r"sleeping function called from invalid context",
+    r"scheduling while atomic",
+    r"\b(KASAN|KCSAN|KMSAN|KFENCE|UBSAN|ODEBUG)\b",
+    r"unreferenced object",
+    r"kmemleak: [1-9][0-9]* new suspected",
+    r"refcount_t:",
+    r"list_(add|del) corruption",
+    r"Slab corruption|Redzone|Poison overwritten|Object already free",
+    r"\[ ftrace bug|ftrace bug|ftrace faulted|ftrace failed to modify",
+    r"[Mm]issing ENDBR|CFI failure",
+    r"Modules linked in:",
+)]
+
+#: Bits of /proc/sys/kernel/tainted that loading a module of ours sets: O, E.
+TAINT_MODULE = 1 << 12 | 1 << 13
+#: K: a livepatch has been loaded.
+TAINT_LIVEPATCH = 1 << 15
+
+
+class LogLost(Exception):
+    """The kernel overwrote records that had not been read."""
+
+
+class KernelLog:
+    """The log from the moment of making on: the mark is the file's own position.
+
+    Records are kept as they are read, so `records()` always returns all of
+    them since the mark. LogLost where the ring buffer overtook us: the
+    kernel says so with EPIPE, or a sequence number is missing.
+    """
+
+    def __init__(self, path="/dev/kmsg"):
+        self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        os.lseek(self._fd, 0, os.SEEK_END)
+        self._records = []
+
+    def close(self):
+        """Give the file back."""
+        os.close(self._fd)
+
+    def records(self):
+        """Return every record since the mark; raises LogLost."""
+        while True:
+            try:
+                raw = os.read(self._fd, 16384)
+            except BlockingIOError:
+                return self._records
+            except BrokenPipeError:
+                raise LogLost("the kernel log overtook its reader (EPIPE)") from None
+            head, _, body = raw.decode(errors="replace").partition(";")
+            priority, sequence = head.split(",")[:2]
+            record = Record(int(priority) & 7, int(sequence), body.split("\n")[0])
+            if self._records and record.sequence != self._records[-1].sequence + 1:
+                raise LogLost(f"records {self._records[-1].sequence + 1} to "
+                              f"{record.sequence - 1} of the kernel log are missing")
+            self._records.append(record)
+
+    def mark(self):
+        """Return a mark of now, for `since`."""
+        return len(self.records())
+
+    def since(self, mark):
+        """Return the texts of the records after mark."""
+        return [record.text for record in self.records()[mark:]]
+
+    def module_lines(self, mark=0):
+        """Return our module's lines after mark, without its prefix.
+
+        What the module loader says about a module's taint bears the same
+        prefix and is left out.
+        """
+        return [text[len(PREFIX):] for text in self.since(mark)
+                if text.startswith(PREFIX) and "taint" not in text]
+
+    def splats(self):
+        """Return the texts that tell of a fault."""
+        return find_splats(record.text for record in self.records())
+
+
+def find_splats(texts):
+    """Return those of the texts that tell of a fault of the kernel's."""
+    return [text for text in texts if any(splat.search(text) for splat in SPLATS)]
+
+
+def taint(path="/proc/sys/kernel/tainted"):
+    """Return the kernel's taint flags as a number."""
+    with open(path, encoding="ascii") as file:
+        return int(file.read())

@@ -1,0 +1,85 @@
+"""The small kernel modules of peers/: others that want something of the same functions."""
+
+import errno
+import os
+
+import pytest
+
+import memevents
+
+FOLDER = os.path.join(memevents.HERE, "peers")
+
+LIVEPATCH = "peer_livepatch"
+KPROBE = "peer_kprobe"
+IPMODIFY = "peer_ipmodify"
+CALLER = "peer_caller"
+ALL = (LIVEPATCH, KPROBE, IPMODIFY, CALLER)
+
+_LIVEPATCHES = "/sys/kernel/livepatch"
+
+
+def load(name, **parameters):
+    """Load a peer; raises OSError with the errno of its init.
+
+    Skips the test where this kernel has no livepatch and the peer is one.
+    """
+    if name == LIVEPATCH and not os.path.isdir(_LIVEPATCHES):
+        pytest.skip("this kernel has no livepatch (CONFIG_LIVEPATCH): no /sys/kernel/livepatch")
+    words = [f'{key}="{value}"' for key, value in parameters.items()]
+    memevents.insmod(os.path.join(FOLDER, name + ".ko"), " ".join(words))
+    if name == LIVEPATCH:
+        _settle()
+
+
+def _settle():
+    """Wait until no livepatch is in transition."""
+    def settled():
+        for patch in os.listdir(_LIVEPATCHES):
+            try:
+                text = memevents.read_file(os.path.join(_LIVEPATCHES, patch, "transition"))
+            except FileNotFoundError:
+                continue
+            if text != b"0\n":
+                return False
+        return True
+    memevents.wait_for(settled, "the livepatch transition is over")
+
+
+def unload(name):
+    """Unload a peer, disabling it first where it is a livepatch."""
+    switch = os.path.join(_LIVEPATCHES, name, "enabled")
+    if name == LIVEPATCH and os.path.exists(switch):
+        _settle()
+        memevents.write_file(switch, "0")
+        memevents.wait_for(lambda: not os.path.exists(switch), "the livepatch is gone")
+
+    def gone():
+        try:
+            memevents.rmmod(name)
+        except OSError as error:
+            # A livepatch gives up its last reference from a work item.
+            if name == LIVEPATCH and error.errno in (errno.EAGAIN, errno.EBUSY):
+                return False
+            raise
+        return True
+    memevents.wait_for(gone, f"{name} is unloaded")
+
+
+def leftovers():
+    """Return the names of the peers that are loaded."""
+    return [name for name in ALL if memevents.module_loaded(name)]
+
+
+def unload_all():
+    """Unload every peer that is there."""
+    for name in leftovers():
+        unload(name)
+
+
+def kprobe_on_ftrace(symbol=memevents.TARGET):
+    """Whether the kprobe on symbol goes through ftrace: only then does it take IPMODIFY."""
+    path = os.path.join(memevents.DEBUGFS, "kprobes", "list")
+    for line in memevents.read_file(path).decode().splitlines():
+        if f" {symbol}+" in line:
+            return "[FTRACE]" in line
+    return False

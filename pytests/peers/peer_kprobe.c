@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A kprobe on a function. With a post_handler, and where kprobes go through
+ * ftrace, it needs IPMODIFY; without one it gets on with everybody.
+ */
+#include <linux/kprobes.h>
+#include <linux/module.h>
+
+static char *symbol = "__memory_events_show";
+module_param(symbol, charp, 0444);
+MODULE_PARM_DESC(symbol, "the function to probe");
+
+static bool post = true;
+module_param(post, bool, 0444);
+MODULE_PARM_DESC(post, "have a post_handler");
+
+static unsigned long hits;
+module_param(hits, ulong, 0444);
+MODULE_PARM_DESC(hits, "calls seen (not exact: no lock)");
+
+static int peer_pre_handler(struct kprobe *p, struct pt_regs *regs)
+{
+	WRITE_ONCE(hits, READ_ONCE(hits) + 1);
+	return 0;
+}
+
+static void peer_post_handler(struct kprobe *p, struct pt_regs *regs,
+			      unsigned long flags)
+{
+}
+
+static struct kprobe peer_kprobe = {
+	.pre_handler = peer_pre_handler,
+};
+
+static int __init peer_init(void)
+{
+	peer_kprobe.symbol_name = symbol;
+	if (post)
+		peer_kprobe.post_handler = peer_post_handler;
+	return register_kprobe(&peer_kprobe);
+}
+module_init(peer_init);
+
+static void __exit peer_exit(void)
+{
+	unregister_kprobe(&peer_kprobe);
+}
+module_exit(peer_exit);
+
+MODULE_DESCRIPTION("Test peer: a kprobe with or without a post_handler");
+MODULE_AUTHOR("The memevents_hook authors");
+MODULE_LICENSE("GPL");

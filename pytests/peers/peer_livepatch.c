@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A livepatch of __memory_events_show, or of one of the functions that call it. */
+#include <linux/livepatch.h>
+#include <linux/module.h>
+#include <linux/seq_file.h>
+
+static char *symbol = "__memory_events_show";
+module_param(symbol, charp, 0444);
+MODULE_PARM_DESC(symbol, "the function to patch");
+
+static bool parent;
+module_param(parent, bool, 0444);
+MODULE_PARM_DESC(parent, "it has the type of a caller (a seq_file show function)");
+
+static void peer_target(struct seq_file *m, atomic_long_t *events)
+{
+	seq_puts(m, "livepatched 1\n");
+}
+
+static int peer_parent(struct seq_file *m, void *v)
+{
+	seq_puts(m, "livepatched 2\n");
+	return 0;
+}
+
+static struct klp_func peer_funcs[] = {
+	{ .new_func = peer_target },
+	{ }
+};
+
+static struct klp_object peer_objects[] = {
+	{ .funcs = peer_funcs },	/* vmlinux */
+	{ }
+};
+
+static struct klp_patch peer_patch = {
+	.mod = THIS_MODULE,
+	.objs = peer_objects,
+};
+
+static int __init peer_init(void)
+{
+	peer_funcs[0].old_name = symbol;
+	if (parent)
+		peer_funcs[0].new_func = peer_parent;
+	return klp_enable_patch(&peer_patch);
+}
+module_init(peer_init);
+
+static void __exit peer_exit(void)
+{
+}
+module_exit(peer_exit);
+
+MODULE_DESCRIPTION("Test peer: a livepatch of the target or of a parent");
+MODULE_AUTHOR("The memevents_hook authors");
+MODULE_LICENSE("GPL");
+MODULE_INFO(livepatch, "Y");

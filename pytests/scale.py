@@ -1,0 +1,27 @@
+"""How much of everything the tests do: the one place for the big counts.
+
+The environment variable MEMEVENTS_SCALE (a float, default 1.0) multiplies
+them: 0.1 for a quick look, 10 for a long run.
+"""
+
+import os
+
+SCALE = float(os.environ.get("MEMEVENTS_SCALE", "1.0"))
+
+
+def scaled(count):
+    """Return count times MEMEVENTS_SCALE, but never less than 2."""
+    return max(2, round(count * SCALE))
+
+
+READS = scaled(1000)            # of each file, in turn
+READS_256_PARENTS = scaled(10000)   # of each file, with the table full
+FLIPS_REDIRECT = scaled(10000)  # writes to a parent's redirect
+FLIPS_ENABLED = scaled(100)     # writes to enabled: a grace period each
+FLIPS_BANNER = scaled(1000)     # writes to banner
+CHURNED_PARENTS = scaled(1000)  # parents added and removed under readers
+RESETS = scaled(100)            # writes to reset under readers
+
+MAX_PARENTS = 256               # the module's limit, not scaled
+
+DEADLINE = 60.0                 # seconds a test waits for a state, at most

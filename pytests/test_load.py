@@ -1,0 +1,210 @@
+"""Loading: parameters, what dmesg tells, and refusals that leave nothing behind."""
+
+import errno
+import os
+import re
+import stat
+import subprocess
+
+import pytest
+
+import memevents
+from memevents import LOCAL_SHOW, SHOW, TARGET
+
+PARAMETERS = os.path.join("/sys/module", memevents.MODULE, "parameters")
+
+
+def roles(hook):
+    """Return {parent: redirect} of the listed parents."""
+    return {name: row.redirect for name, row in hook.stats().items() if name != "[other]"}
+
+
+def test_defaults(loaded):
+    """On, memory_events_show redirected, memory_events_local_show observed."""
+    assert loaded.boolean("enabled")
+    assert loaded.read("banner") == memevents.BANNER + "\n"
+    assert roles(loaded) == {LOCAL_SHOW: False, SHOW: True}
+    assert loaded.number("other_hits") == 0
+    assert loaded.read("other_last") == ""
+
+
+def test_off_at_load(hook, cgroup, originals):
+    """enabled=N: everything is there, and nothing hooked."""
+    hook.load(enabled=False)
+    assert not hook.boolean("enabled")
+    assert memevents.traced() is None
+    assert (cgroup.read_events(), cgroup.read_local()) == originals
+    assert hook.hits() == (0, 0)
+
+
+@pytest.mark.parametrize("parameters, wanted", [
+    ({"redirect": LOCAL_SHOW}, {LOCAL_SHOW: True}),
+    ({"observe": SHOW}, {SHOW: False}),
+    ({"redirect": LOCAL_SHOW, "observe": SHOW}, {LOCAL_SHOW: True, SHOW: False}),
+    ({"redirect": [SHOW, LOCAL_SHOW]}, {LOCAL_SHOW: True, SHOW: True}),
+    ({"observe": [SHOW, LOCAL_SHOW]}, {LOCAL_SHOW: False, SHOW: False}),
+    ({"redirect": ""}, {LOCAL_SHOW: False}),
+    ({"observe": ""}, {SHOW: True}),
+    ({"redirect": "", "observe": ""}, {}),
+], ids=str)
+def test_lists(hook, parameters, wanted):
+    """An explicit list wins over a default: what it names, the default gives up."""
+    hook.load(**parameters)
+    assert roles(hook) == wanted
+    assert hook.parents() == set(wanted)
+
+
+def test_no_parent_at_all_counts_as_other(hook, cgroup, originals):
+    """With nothing listed every call is [other]'s."""
+    hook.load(redirect="", observe="")
+    assert (cgroup.read_events(), cgroup.read_local()) == originals
+    assert hook.number("other_hits") == 2
+
+
+def test_parameters_are_readable_and_fixed(loaded):
+    """All 0444 under /sys/module."""
+    files = {name: stat.S_IMODE(os.stat(os.path.join(PARAMETERS, name)).st_mode)
+             for name in os.listdir(PARAMETERS)}
+    assert files == {"enabled": 0o444, "redirect": 0o444, "observe": 0o444}
+
+
+def test_modinfo_tells_what_it_is():
+    """Description, author, licence, version, and a line for each parameter."""
+    output = subprocess.run(["modinfo", "-0", memevents.KO], stdout=subprocess.PIPE,
+                            check=True).stdout.decode()
+    fields = [item.partition("=") for item in output.split("\0")]
+    info = {}
+    for name, _, value in fields:
+        info.setdefault(name, []).append(value)
+    assert info["license"][0].startswith("GPL")
+    for name in ("description", "author", "version"):
+        assert info[name][0].strip(), name
+    parameters = {value.split(":")[0]: value.split(":", 1)[1] for value in info["parm"]}
+    assert set(parameters) == {"enabled", "redirect", "observe"}
+    assert all(len(text) > 8 for text in parameters.values()), parameters
+
+
+def test_dmesg_names_target_and_parents(hook, kernel_log):
+    """Symbol, size and role of each, and not one raw address."""
+    mark = kernel_log.mark()
+    hook.load()
+    lines = kernel_log.module_lines(mark)
+    stats = hook.stats()
+    _, start, end = hook.read("target").split()
+    sizes = {TARGET: int(end, 16) - int(start, 16)}
+    sizes.update({name: row.end - row.start for name, row in stats.items() if row.start})
+    for name, size in sizes.items():
+        mine = [line for line in lines if re.search(rf"(?<!\w){name}(?!\w)", line)]
+        assert mine, f"no line about {name}: {lines}"
+        assert any(re.search(rf"\b({size}|0x0*{size:x})\b", line) for line in mine), (size, mine)
+    for name, role in ((SHOW, "redirect"), (LOCAL_SHOW, "observe")):
+        assert any(role in line for line in lines
+                   if re.search(rf"(?<!\w){name}(?!\w)", line)), (name, role, lines)
+    for line in lines:
+        assert not re.search(r"(?<![0-9a-f])(0x)?[0-9a-f]{12,16}(?![0-9a-f])", line), line
+
+
+def check_refused(hook, kernel_log, number, **parameters):
+    """Load must fail with that errno and one line in dmesg, leave nothing, and work the next time."""
+    assert not memevents.leftovers()
+    mark = kernel_log.mark()
+    with memevents.expect_errno(number):
+        hook.load(**parameters)
+    assert not memevents.leftovers()
+    lines = kernel_log.module_lines(mark)
+    assert len(lines) == 1, lines
+    hook.load()
+    assert roles(hook) == {LOCAL_SHOW: False, SHOW: True}
+    return lines[0]
+
+
+@pytest.mark.parametrize("role", ["redirect", "observe"])
+@pytest.mark.parametrize("number, value", [
+    (errno.ENOENT, "no_such_symbol"),
+    (errno.ENOENT, f"{SHOW},no_such_symbol"),
+    (errno.ENOENT, f"no_such_symbol,{SHOW}"),
+    (errno.EINVAL, f"{SHOW},{SHOW}"),
+    (errno.EINVAL, f"{SHOW},{LOCAL_SHOW},{SHOW}"),
+    (errno.EINVAL, ","),
+    (errno.EINVAL, f"{SHOW},"),
+    (errno.EINVAL, f",{SHOW}"),
+    (errno.EINVAL, f"{SHOW},,{LOCAL_SHOW}"),
+    (errno.EINVAL, "memory_events show"),
+    (errno.EINVAL, "memory_events\x01show"),
+    (errno.EINVAL, "jiffies"),
+    (errno.ENAMETOOLONG, "x" * 600),
+], ids=lambda value: repr(value)[:40])
+def test_refused_lists(hook, kernel_log, role, number, value):
+    """A bad list fails the load: unknown, twice, empty item, blank inside, data, too long."""
+    line = check_refused(hook, kernel_log, number, **{role: value})
+    if "no_such_symbol" in value:
+        assert "no_such_symbol" in line
+
+
+def test_refused_in_both_lists(hook, kernel_log):
+    """One name in two explicit lists is a name given twice."""
+    assert SHOW in check_refused(hook, kernel_log, errno.EINVAL, redirect=SHOW, observe=SHOW)
+
+
+@pytest.mark.parametrize("value", ["", "foo", "2", "yes", "true", "Y Y", "1 0", "11", "o"], ids=repr)
+def test_refused_enabled(hook, kernel_log, value):
+    """`enabled` takes the same words at load as it does at run time."""
+    with memevents.expect_errno(errno.EINVAL):
+        hook.load(enabled=value)
+    assert not memevents.leftovers()
+    hook.load()
+
+
+@pytest.mark.parametrize("value, wanted", [
+    ("1", True), ("y", True), ("Y", True), ("on", True), ("oN", True), ("ON", True),
+    ("0", False), ("n", False), ("N", False), ("off", False), ("oFf", False)])
+def test_accepted_enabled(hook, value, wanted):
+    """Every word a boolean can be."""
+    hook.load(enabled=value)
+    assert hook.boolean("enabled") == wanted
+
+
+def test_refused_entry_code_alias_and_duplicates(hook, kernel_log, symbols):
+    """EINVAL for code that is no listable function, and for two names of one range."""
+    name = entry_code(symbols)[0]
+    assert name in check_refused(hook, kernel_log, errno.EINVAL, redirect=name)
+    hook.unload()
+    for first, second in symbols.aliases():
+        check_refused(hook, kernel_log, errno.EINVAL, redirect=[first, second])
+        break
+    else:
+        pytest.skip("this kernel has no two names for one function that ftrace knows")
+
+
+def entry_code(symbols):
+    """Return names of assembly entry code."""
+    names = symbols.between("__entry_text_start", "__entry_text_end")
+    return [name for name in names
+            if name.startswith(("entry_", "asm_", "el0t_", "el1h_")) and "pfx" not in name]
+
+
+def test_as_many_parents_as_there_may_be(hook, symbols, kernel_log):
+    """256 by parameters load; one more is ENOSPC."""
+    names = [name for name, _ in zip(symbols.listable(), range(255))]
+    check_refused(hook, kernel_log, errno.ENOSPC,
+                  redirect=names[:130] + [SHOW], observe=names[130:] + [LOCAL_SHOW])
+    hook.unload()
+    hook.load(redirect=names[:129] + [SHOW], observe=names[129:254] + [LOCAL_SHOW])
+    listed = roles(hook)
+    assert len(listed) == 256
+    assert {name for name, redirect in listed.items() if redirect} == set(names[:129] + [SHOW])
+
+
+def test_load_and_unload_by_kmod(hook):
+    """What people use: insmod and rmmod."""
+    subprocess.run(["insmod", hook.ko, "enabled=N"], check=True)
+    assert not hook.boolean("enabled")
+    subprocess.run(["rmmod", memevents.MODULE], check=True)
+    assert not memevents.leftovers()
+
+
+def test_kmod_reports_the_refusal(hook):
+    """insmod fails with words about an unknown symbol."""
+    done = subprocess.run(["insmod", hook.ko, "redirect=no_such_symbol"], stderr=subprocess.PIPE)
+    assert done.returncode != 0
+    assert b"No such file or directory" in done.stderr or b"Unknown symbol" in done.stderr
