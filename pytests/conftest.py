@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-pytest.register_assert_rewrite("memevents", "memcg", "readers", "hooked", "tracing")
+pytest.register_assert_rewrite("memevents", "memcg", "readers", "call_sites")
 
 import kernel_log as kernel_log_module      # noqa: E402 (the rewriting comes first)
 import memcg                                # noqa: E402

@@ -51,7 +51,7 @@ def _delegate(folder):
     with open(os.path.join(folder, "cgroup.controllers"), encoding="ascii") as file:
         if "memory" not in file.read().split():
             raise NoMemoryController(
-                f"no memory controller in {folder}: is it off (cgroup_disable=), or in a v1 hierarchy?")
+                f"no memory controller in {folder}: off (cgroup_disable=), or in a v1 hierarchy?")
     with open(os.path.join(folder, "cgroup.subtree_control"), encoding="ascii") as file:
         if "memory" in file.read().split():
             return
@@ -136,7 +136,7 @@ def pressed():
 
 @contextlib.contextmanager
 def child(parent):
-    """Yield a second Cgroup below parent, without a past, for `push_over_max`; removed at the end."""
+    """Yield a second Cgroup below parent, without a past: for `push_over_max`."""
     folder = os.path.join(parent.folder, "child")
     os.mkdir(folder)
     try:

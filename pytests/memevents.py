@@ -28,13 +28,34 @@ DEBUGFS = "/sys/kernel/debug"
 ROOT = os.path.join(DEBUGFS, MODULE)
 TRACEFS = "/sys/kernel/tracing"
 
+#: The files at the top of the tree, and those of each parent, with their modes.
+FILES = {
+    "enabled": 0o600,
+    "stats": 0o400,
+    "target": 0o400,
+    "why": 0o400,
+    "banner": 0o600,
+    "other_hits": 0o400,
+    "other_last": 0o400,
+    "add_parent": 0o200,
+    "remove_parent": 0o200,
+    "reset": 0o200,
+}
+PARENT_FILES = {
+    "redirect": 0o600,
+    "hits": 0o400,
+    "redirected": 0o400,
+    "range": 0o400,
+    "call_sites": 0o400,
+}
+
 #: system call numbers: finit_module, delete_module
 _CALLS = {"x86_64": (313, 176), "aarch64": (273, 106)}
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 Row = collections.namedtuple("Row", "parent start end redirect hits redirected")
-Row.__doc__ = "A row of stats: addresses and counters as int, redirect as bool; None where it has `-`."
+Row.__doc__ = "A row of stats: numbers as int, redirect as bool; None where it has `-`."
 
 
 def _syscall(number, *arguments):

@@ -47,6 +47,11 @@ class Symbols:
             return []
         return [name for address, name in self.text if low <= address < high]
 
+    def entry_code(self):
+        """Return names of the assembly that system calls and interrupts enter by."""
+        return [name for name in self.between("__entry_text_start", "__entry_text_end")
+                if name.startswith(("entry_", "asm_", "el0t_", "el1h_"))]
+
     def listable(self):
         """Yield names of functions that can be listed, spread over the kernel's text.
 

@@ -10,32 +10,13 @@ import pytest
 import memevents
 from memevents import LOCAL_SHOW, SHOW, TARGET
 
-TOP = {
-    "enabled": 0o600,
-    "stats": 0o400,
-    "target": 0o400,
-    "why": 0o400,
-    "banner": 0o600,
-    "other_hits": 0o400,
-    "other_last": 0o400,
-    "add_parent": 0o200,
-    "remove_parent": 0o200,
-    "reset": 0o200,
-}
-PARENT = {
-    "redirect": 0o600,
-    "hits": 0o400,
-    "redirected": 0o400,
-    "range": 0o400,
-    "call_sites": 0o400,
-}
-
 
 def files_of(*parents):
     """Return {path: mode} of the whole tree with these parents listed."""
-    files = dict(TOP)
+    files = dict(memevents.FILES)
     for parent in parents:
-        files.update({f"parents/{parent}/{name}": mode for name, mode in PARENT.items()})
+        files.update({f"parents/{parent}/{name}": mode
+                      for name, mode in memevents.PARENT_FILES.items()})
     return files
 
 

@@ -23,9 +23,10 @@ BLANKS = ["{}\n", " {}", "{} ", "\t{}", "  \t{}\t  \n", "\n{}", "{}\n\n", " {} \
 
 #: bytes no boolean file takes: errno EINVAL
 NO_BOOLEANS = [
-    b"", b" ", b"\n", b"\t \n", b"2", b"-1", b"+1", b"01", b"00", b"11", b"10", b"1.", b"0x1", b"1e0",
-    b"yes", b"no", b"yy", b"nn", b"t", b"f", b"true", b"false", b"True", b"T", b"o", b"O", b"onn",
-    b"oon", b"offf", b"of", b"o n", b"on off", b"Y Y", b"1 0", b"1\n0", b"1 1", b"Y,", b"Y;", b"'1'",
+    b"", b" ", b"\n", b"\t \n", b"2", b"-1", b"+1", b"01", b"00", b"11", b"10", b"1.", b"0x1",
+    b"1e0", b"yes", b"no", b"yy", b"nn", b"t", b"f", b"true", b"false", b"True", b"T", b"o", b"O",
+    b"onn", b"oon", b"offf", b"of", b"o n", b"on off", b"Y Y", b"1 0", b"1\n0", b"1 1", b"Y,",
+    b"Y;", b"'1'",
     b'"1"', b"enable", b"foo", b"none",
     b"\0", b"1\0", b"\x001", b"1\0\n", b"1\0" + b"x" * 10, b"o\0n", b"on\0", b"y\x01", b"\x011",
     b"1\x7f", b"\xc3\xa9", b"1\xff", "\uff11".encode(), b"\xa01",
@@ -151,7 +152,8 @@ BAD_BANNERS = [
     (errno.EMSGSIZE, b"x" * 4096), (errno.EMSGSIZE, b"x" * 4097), (errno.EMSGSIZE, b"x" * 65536),
     (errno.EMSGSIZE, b"x" * 128 + b"\n"),
     (errno.EINVAL, b"two\nlines"), (errno.EINVAL, b"\n\n"), (errno.EINVAL, b"a\n\n"),
-    (errno.EINVAL, b"\nx"), (errno.EINVAL, b"a\tb"), (errno.EINVAL, b"a\rb"), (errno.EINVAL, b"a\x1b[1m"),
+    (errno.EINVAL, b"\nx"), (errno.EINVAL, b"a\tb"), (errno.EINVAL, b"a\rb"),
+    (errno.EINVAL, b"a\x1b[1m"),
     (errno.EINVAL, b"\0"), (errno.EINVAL, b"a\0"), (errno.EINVAL, b"a\0b"), (errno.EINVAL, b"\0a"),
     (errno.EINVAL, b"a\0\n"), (errno.EINVAL, b"\x7f"), (errno.EINVAL, b"\x01"),
 ]

@@ -105,7 +105,7 @@ def test_dmesg_names_target_and_parents(hook, kernel_log):
 
 
 def check_refused(hook, kernel_log, number, **parameters):
-    """Load must fail with that errno and one line in dmesg, leave nothing, and work the next time."""
+    """Load must fail with that errno and one line in dmesg, leave nothing, and work next time."""
     assert not memevents.leftovers()
     mark = kernel_log.mark()
     with memevents.expect_errno(number):
@@ -146,8 +146,9 @@ def test_refused_in_both_lists(hook, kernel_log):
     assert SHOW in check_refused(hook, kernel_log, errno.EINVAL, redirect=SHOW, observe=SHOW)
 
 
-@pytest.mark.parametrize("value", ["", "foo", "2", "yes", "true", "Y Y", "1 0", "11", "o"], ids=repr)
-def test_refused_enabled(hook, kernel_log, value):
+@pytest.mark.parametrize("value", ["", "foo", "2", "yes", "true", "Y Y", "1 0", "11", "o"],
+                         ids=repr)
+def test_refused_enabled(hook, value):
     """`enabled` takes the same words at load as it does at run time."""
     with memevents.expect_errno(errno.EINVAL):
         hook.load(enabled=value)
@@ -166,7 +167,7 @@ def test_accepted_enabled(hook, value, wanted):
 
 def test_refused_entry_code_alias_and_duplicates(hook, kernel_log, symbols):
     """EINVAL for code that is no listable function, and for two names of one range."""
-    name = entry_code(symbols)[0]
+    name = symbols.entry_code()[0]
     assert name in check_refused(hook, kernel_log, errno.EINVAL, redirect=name)
     hook.unload()
     for first, second in symbols.aliases():
@@ -174,13 +175,6 @@ def test_refused_entry_code_alias_and_duplicates(hook, kernel_log, symbols):
         break
     else:
         pytest.skip("this kernel has no two names for one function that ftrace knows")
-
-
-def entry_code(symbols):
-    """Return names of assembly entry code."""
-    names = symbols.between("__entry_text_start", "__entry_text_end")
-    return [name for name in names
-            if name.startswith(("entry_", "asm_", "el0t_", "el1h_")) and "pfx" not in name]
 
 
 def test_as_many_parents_as_there_may_be(hook, symbols, kernel_log):

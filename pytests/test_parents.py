@@ -12,7 +12,6 @@ import scale
 from memevents import BANNER, LOCAL_SHOW, SHOW, TARGET
 from readers import Readers
 from symbols import module_functions
-from test_load import entry_code
 
 LINE = BANNER.encode() + b"\n"
 
@@ -171,7 +170,7 @@ def test_data(loaded, symbols):
 
 def test_entry_code(loaded, symbols):
     """Assembly that interrupts and system calls enter by is no function."""
-    names = entry_code(symbols)
+    names = symbols.entry_code()
     assert names
     for name in names[:3]:
         with loaded.refuses(errno.EINVAL):

@@ -29,7 +29,7 @@ def test_banner_then_the_kernels_own_lines(loaded, cgroup, originals):
 
 
 def test_each_of_a_thousand_reads(loaded, cgroup, originals):
-    """Both files read in turn: the banner in each of the one, in none of the other; exact counts."""
+    """Both files in turn: the banner in each of the one, in none of the other; exact counts."""
     events, local = originals
     banners = [0, 0]
     fds = [os.open(path, os.O_RDONLY) for path in (cgroup.events, cgroup.local)]

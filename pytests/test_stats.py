@@ -1,0 +1,80 @@
+"""`stats`: its lines, its columns, and that they align."""
+
+import re
+
+import memevents
+from memevents import LOCAL_SHOW, SHOW, TARGET
+
+COLUMNS = ["parent", "start", "end", "redirect", "hits", "redirected"]
+
+
+def check_format(text):
+    """Assert the form of the whole text; return the stats."""
+    assert text.endswith("\n")
+    lines = text[:-1].split("\n")
+    first, second, rows = lines[0], lines[1], lines[2:]
+    assert re.fullmatch(rf"# enabled=[YN] target={TARGET} range=0x[0-9a-f]+-0x[0-9a-f]+", first)
+    assert second.split() == ["#"] + COLUMNS
+    assert not any(row.startswith("#") for row in rows)
+    assert all(row == row.rstrip() and "\t" not in row for row in lines)
+    # The heading's first column begins with its `#`.
+    tables = [re.sub(r"^# parent", "parent  ", second)] + rows
+    spans = [[(match.start(), match.end()) for match in re.finditer(r"\S+", row)]
+             for row in tables]
+    assert all(len(row) == len(COLUMNS) for row in spans), text
+    for column in range(4):
+        assert len({row[column][0] for row in spans}) == 1, f"{COLUMNS[column]}: left edge\n{text}"
+    for column in (4, 5):
+        assert len({row[column][1] for row in spans}) == 1, f"{COLUMNS[column]}: right edge\n{text}"
+    stats = memevents.parse_stats(text)
+    listed = [row for row in stats.values() if row.parent != "[other]"]
+    starts = [row.start for row in listed]
+    assert starts == sorted(starts)
+    assert all(row.redirected <= row.hits for row in listed)
+    return stats
+
+
+def test_fresh(loaded):
+    """As loaded: both parents, zeros."""
+    stats = check_format(loaded.read("stats"))
+    assert list(stats)[-1] == "[other]"
+    assert set(stats) == {SHOW, LOCAL_SHOW, "[other]"}
+    assert stats[SHOW][3:] == (True, 0, 0)
+    assert stats[LOCAL_SHOW][3:] == (False, 0, 0)
+    assert stats["[other]"].hits == 0
+
+
+def test_first_line(loaded):
+    """It says what `enabled` and `target` say."""
+    for word in ("0", "1"):
+        loaded.write("enabled", word)
+        symbol, start, end = loaded.read("target").split()
+        enabled = loaded.read("enabled").strip()
+        assert loaded.read("stats").split("\n")[0] == \
+            f"# enabled={enabled} target={symbol} range={start}-{end}"
+
+
+def test_agrees_with_the_files(loaded, cgroup):
+    """Each row says what the files of its parent say."""
+    loaded.write("remove_parent", LOCAL_SHOW)
+    for _ in range(12):
+        cgroup.read_events()
+        cgroup.read_local()
+    loaded.write(f"parents/{SHOW}/redirect", "0")
+    cgroup.read_events()
+    stats = check_format(loaded.read("stats"))
+    row = stats[SHOW]
+    assert loaded.read("parents", SHOW, "range") == f"0x{row.start:x} 0x{row.end:x}\n"
+    assert row.redirect == loaded.boolean("parents", SHOW, "redirect") is False
+    assert row[4:] == loaded.hits() == (13, 12)
+    assert stats["[other]"].hits == loaded.number("other_hits") == 12
+
+
+def test_aligned_with_few_and_many(hook, symbols):
+    """No parent; 256 of them, with long and short names."""
+    hook.load(redirect="", observe="")
+    assert set(check_format(hook.read("stats"))) == {"[other]"}
+    names = sorted((name for name, _ in zip(symbols.listable(), range(2000))), key=len)
+    for name in names[:128] + names[-128:]:
+        hook.write("add_parent", name)
+    assert len(check_format(hook.read("stats"))) == 257

@@ -1,0 +1,62 @@
+"""The module's event in tracefs, in a ring buffer of the test's own."""
+
+import contextlib
+import os
+import re
+
+import memevents
+
+SYSTEM, EVENT = "memevents_hook", "memevents_route"
+FOLDER = os.path.join("events", SYSTEM, EVENT)
+INSTANCE = os.path.join(memevents.TRACEFS, "instances", "memevents-test")
+
+
+class Trace:
+    """An instance of tracefs."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def path(self, *names):
+        """Return the path of a file of the event."""
+        return os.path.join(self.folder, FOLDER, *names)
+
+    def read(self, name):
+        """Return the content of one of the event's files."""
+        return memevents.read_file(self.path(name)).decode()
+
+    def write(self, name, text):
+        """Write to one of the event's files; raises OSError."""
+        memevents.write_file(self.path(name), text)
+
+    def lines(self):
+        """Return the lines of the event recorded so far."""
+        text = memevents.read_file(os.path.join(self.folder, "trace")).decode()
+        return [line for line in text.splitlines() if f" {EVENT}: " in line]
+
+    def clear(self):
+        """Forget what was recorded."""
+        os.close(os.open(os.path.join(self.folder, "trace"), os.O_WRONLY | os.O_TRUNC))
+
+
+@contextlib.contextmanager
+def instance():
+    """Yield a Trace of its own; everything is off and gone at the end."""
+    os.mkdir(INSTANCE)
+    try:
+        yield Trace(INSTANCE)
+    finally:
+        enable = os.path.join(INSTANCE, FOLDER, "enable")
+        if os.path.exists(enable):
+            memevents.write_file(enable, "0")
+        os.rmdir(INSTANCE)
+
+
+def fields(format_text):
+    """Return {name: declaration} of an event's own fields, from its `format` file."""
+    found = {}
+    for declaration in re.findall(r"^\tfield:([^;]+);", format_text, re.MULTILINE):
+        name = re.sub(r"\[.*\]$", "", declaration).split()[-1].lstrip("*")
+        if not name.startswith("common_"):
+            found[name] = declaration
+    return found
