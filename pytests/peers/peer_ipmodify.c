@@ -4,7 +4,7 @@
 #include <linux/module.h>
 #include <linux/string.h>
 
-#include "../../module/compat.h"
+#include "compat.h"
 
 static char symbol[128] = "__memory_events_show";
 module_param_string(symbol, symbol, sizeof(symbol), 0444);
