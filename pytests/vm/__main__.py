@@ -1,0 +1,106 @@
+"""The bench's command line."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from . import cache, image, release, toolchain
+from .cache import TOP
+from .errors import BenchError, GuestLost
+from .guest import Acceleration, Guest
+from .kernels import pick
+
+KERNELS = os.environ.get("KERNELS", "")
+
+
+def _one(name):
+    kernels = pick(name)
+    if len(kernels) != 1:
+        raise BenchError(f"'{name}' picks {len(kernels)} kernels: name one")
+    return kernels[0]
+
+
+def build(arguments):
+    """Build the module and the tests' peers for kernels, in their suites' own toolchains."""
+    for kernel in pick(arguments.kernels):
+        print(f"{kernel.name}: {toolchain.build(kernel)}", flush=True)
+
+
+def _in_guest(kernel, script, arguments):
+    folder = TOP / "build" / "shell" / f"{kernel.name}-{os.getpid()}"
+    folder.mkdir(parents=True)
+    built = None if arguments.no_module else toolchain.build(kernel)
+    guest = Guest(
+        kernel.arch, release.fetch(kernel).image,
+        image.initramfs(kernel, built, folder, script), folder / "console.log",
+        Acceleration("tcg", arguments.tcg), on_output=_write, extra_line=arguments.append,
+        limit=arguments.limit, cpus=arguments.cpus,
+    )
+    try:
+        return guest.run()
+    finally:
+        (folder / "initramfs").unlink(missing_ok=True)
+        print(f"kernel log: {folder / 'console.log'}", file=sys.stderr)
+
+
+def _write(data):
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def shell(arguments):
+    """Run a shell script in a guest, as root, and print what it writes."""
+    script = arguments.command if arguments.command is not None else sys.stdin.read()
+    return _in_guest(_one(arguments.kernel), script, arguments)
+
+
+def run(arguments):
+    """Run one command in a guest, as root in /memevents, and print what it writes."""
+    script = " ".join("'" + word.replace("'", "'\\''") + "'" for word in arguments.words)
+    return _in_guest(_one(arguments.kernel), script + "\n", arguments)
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="python3 -m pytests.vm", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(function):
+        command = commands.add_parser(function.__name__, help=function.__doc__.split("\n")[0],
+                                      description=function.__doc__)
+        command.set_defaults(function=function)
+        return command
+
+    command = add(build)
+    command.add_argument("kernels", nargs="?", default=KERNELS)
+    for function in (run, shell):
+        command = add(function)
+        command.add_argument("kernel")
+        command.add_argument("--no-module", action="store_true", help="do not build the module")
+        command.add_argument("--append", default="", help="more for the kernel's command line")
+        command.add_argument("--limit", type=int, help="seconds (times 6 under TCG)")
+        command.add_argument("--cpus", type=int, default=2)
+        command.add_argument("--tcg", choices=("single", "multi"), default="single")
+        if function is run:
+            command.add_argument("words", nargs="+", metavar="-- COMMAND")
+        else:
+            command.add_argument("-c", dest="command", help="the script; else standard input")
+    return parser
+
+
+def main():
+    """Returns: the exit code."""
+    os.chdir(TOP)
+    arguments = _parser().parse_args()
+    try:
+        return arguments.function(arguments) or 0
+    except GuestLost as error:
+        print(f"guest lost: {error}", file=sys.stderr)
+        return 3
+    except BenchError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""What is downloaded or bootstrapped once and kept: the folder .cache, dropped by `make distclean`.
+
+An item is made under a temporary name and renamed when it is complete, so an interrupted run
+leaves nothing that a later one would take for good.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+
+from .host import as_root, run
+
+TOP = Path(__file__).resolve().parents[2]
+FOLDER = TOP / ".cache"
+
+
+@contextmanager
+def locked(name):
+    """Hold the lock of that name, against threads and other processes."""
+    folder = FOLDER / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / name, "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def remove(path):
+    """Remove a file or a tree, which root may own."""
+    if path.is_dir() and not path.is_symlink():
+        run(as_root(["rm", "-rf", "--one-file-system", "--", path]))
+    elif path.exists() or path.is_symlink():
+        path.unlink()
+
+
+def key(*inputs):
+    """A short name for what an item is made from."""
+    return hashlib.sha256("\0".join(str(i) for i in inputs).encode()).hexdigest()[:10]
+
+
+def find(name, inputs=""):
+    """Where the item is, if it is there and was made from these inputs; else None."""
+    path = FOLDER / f"{name}.{key(inputs)}"
+    return path if path.exists() else None
+
+
+def item(name, make, inputs=""):
+    """The path of a cached item; make(temporary_path) is called where it is missing."""
+    path = FOLDER / f"{name}.{key(inputs)}"
+    with locked(name):
+        if not path.exists():
+            temporary = FOLDER / "tmp" / name
+            remove(temporary)
+            temporary.parent.mkdir(parents=True, exist_ok=True)
+            make(temporary)
+            run(["sync", "-f", FOLDER])
+            os.rename(temporary, path)
+    return path
+
+
+def drop():
+    """Remove everything."""
+    if FOLDER.exists():
+        run(as_root(["rm", "-rf", "--one-file-system", "--", FOLDER]))
+
+
+def size(path):
+    """Bytes free for a person to read, of a file or a tree."""
+    return run(as_root(["du", "-sh", path])).split()[0] if path.exists() else "-"
+
+
+def copy_changed(source, target, ignore=()):
+    """Make target the same as source, leaving files that are the same already untouched.
+
+    The result's modification times thus tell `make` what to build anew. Files in target that
+    source lacks are left: what was built there. A stale source file would be built on, so those
+    with a suffix of a source file go.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    for entry in sorted(target.iterdir()):
+        if entry.suffix in (".c", ".h", ".S") and not entry.name.endswith(".mod.c") \
+                and not (source / entry.name).exists():
+            entry.unlink()
+    for entry in sorted(source.iterdir()):
+        if entry.name in ignore or entry.name.startswith("."):
+            continue
+        to = target / entry.name
+        if entry.is_dir():
+            copy_changed(entry, to, ignore)
+        elif not to.exists() or to.read_bytes() != entry.read_bytes():
+            shutil.copyfile(entry, to)

@@ -1,0 +1,119 @@
+"""Kernels with every checker on, built from a suite's linux-source: none of Debian's has them.
+
+A debug kernel is a row of the table like any other, with the names of the config fragments it is
+made from. It is built once, in the chroot that its modules are built in, by that suite's compiler.
+"""
+
+import json
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+from . import cache
+from .archive import Archive
+from .errors import BenchError
+from .host import as_root, dying_with_us, run
+
+FRAGMENTS = Path(__file__).parent
+
+# What the kernel's build runs beside the compiler; gcovr is for the reports of `make coverage`.
+TOOLS = ("gcc", "bc", "bison", "flex", "libelf-dev", "gcovr")
+
+# The Debian package of the compiler: whatever gcc is in the suite.
+COMPILER = "gcc"
+
+# To be left for building modules, as Debian's headers packages have it.
+HEADERS = r"""
+set -e
+make -s --no-print-directory kernelrelease > ../release
+to=../headers
+{
+	find . arch/x86 -maxdepth 1 -name 'Makefile*' -o -maxdepth 1 -name Kconfig
+	find include scripts tools/objtool/objtool .config Module.symvers -type f -o -type l
+	find arch/x86 -path '*/include/*' \( -type f -o -type l \)
+	find arch/x86 -name 'module.lds'
+} | grep -v '\.o$' | sort -u | tar -c --no-recursion -f - -T - | tar -x -C "$to" -f -
+"""
+
+
+def fragments(kernel):
+    """The text of the kernel's config fragments, one after the other."""
+    return "".join((FRAGMENTS / f"{name}.config").read_text(encoding="ascii")
+                   for name in kernel.config)
+
+
+def _in_chroot(root, folder, script):
+    """Run a shell script in the root, in folder, which stands at /mnt there."""
+    mounted = "\n".join([
+        "set -e",
+        f"at={shlex.quote(str(root))}",
+        "mount -t proc proc \"$at/proc\"",
+        "mount --rbind /dev \"$at/dev\"",
+        "mount -t tmpfs tmpfs \"$at/tmp\"",
+        f"mount --bind {shlex.quote(str(folder))} \"$at/mnt\"",
+        f"exec chroot \"$at\" /bin/sh -c {shlex.quote('cd /mnt/linux; ' + script)}",
+    ])
+    environ = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+    return run(dying_with_us(as_root(
+        ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", mounted])),
+        env=environ)
+
+
+def _configure(root, folder, fragment):
+    """Make .config.
+
+    Raises:
+        BenchError: the source refused a line of the fragment.
+    """
+    (folder / "fragment").write_text(fragment, encoding="ascii")
+    _in_chroot(root, folder, "make -s KCONFIG_ALLCONFIG=../fragment allnoconfig")
+    got = set((folder / "linux" / ".config").read_text(encoding="utf-8").splitlines())
+    refused = []
+    for line in fragment.splitlines():
+        if not line.startswith("CONFIG_"):
+            continue
+        name, _, value = line.partition("=")
+        if line not in got and not (value == "n" and not any(
+                other.startswith(name + "=") for other in got)):
+            refused.append(line)
+    if refused:
+        raise BenchError("this source does not take from the config fragment:\n"
+                         + "\n".join(refused))
+
+
+def build(kernel, folder, root):
+    """Build the kernel into a new folder: vmlinuz, vmlinux, root/ and release.json.
+
+    Args:
+        root: the chroot to build in.
+
+    Raises:
+        BenchError: the source cannot be had, or does not build.
+    """
+    archive = Archive(kernel.suite, kernel.arch)
+    archive.update()
+    package = re.search(r"\blinux-source-\S+?(?=[ ,]|$)", archive.depends("linux-source"))[0]
+    work = folder.with_name(folder.name + ".work")
+    cache.remove(work)
+    archive.unpack([package], work)
+    run(["tar", "-x", "-C", work, "-f", work / "usr" / "src" / f"{package}.tar.xz"])
+    (work / package).rename(work / "linux")
+    (work / "headers").mkdir()
+
+    _configure(root, work, fragments(kernel))
+    _in_chroot(root, work, 'make -s -j"$(nproc)" bzImage modules')
+    _in_chroot(root, work, HEADERS)
+
+    release = (work / "release").read_text(encoding="ascii").strip()
+    run(as_root(["chown", "-R", "--reference", cache.TOP, work]))
+    target = folder / "root" / "usr" / "src" / f"linux-headers-{release}"
+    target.parent.mkdir(parents=True)
+    (work / "headers").rename(target)
+    shutil.move(work / "linux" / "arch" / "x86" / "boot" / "bzImage", folder / "vmlinuz")
+    shutil.move(work / "linux" / "vmlinux", folder / "vmlinux")
+    (folder / "release.json").write_text(
+        json.dumps({"release": release, "compiler": COMPILER, "libraries": TOOLS}),
+        encoding="ascii",
+    )
+    cache.remove(work)

@@ -1,0 +1,9 @@
+"""What can go wrong on the host's side."""
+
+
+class BenchError(Exception):
+    """The bench itself cannot go on: the message is for a person and says what to do next."""
+
+
+class GuestLost(Exception):
+    """A guest ended, hung or ran out of time without saying that it was done."""

@@ -1,0 +1,40 @@
+"""Running programs on the host."""
+
+import os
+import shlex
+import subprocess
+
+from .errors import BenchError
+
+
+def run(command, **options):
+    """Run a program to its end and return its output, both streams together, as text.
+
+    Raises:
+        BenchError: it exited non-zero; the message holds the command and its output.
+    """
+    done = subprocess.run(
+        [str(word) for word in command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+        **options,
+    )
+    if done.returncode:
+        raise BenchError(
+            f"exit code {done.returncode}: {shlex.join(str(w) for w in command)}\n{done.stdout}"
+        )
+    return done.stdout
+
+
+def as_root(command):
+    """The command with sudo before it, unless we are root already."""
+    return list(command) if os.geteuid() == 0 else ["sudo", *command]
+
+
+def dying_with_us(command):
+    """The command, killed by the kernel when the thread that started it ends."""
+    return ["setpriv", "--pdeathsig", "KILL", *command]

@@ -1,0 +1,114 @@
+"""What a guest boots into: a cached Debian root, and beside it what one run brings along."""
+
+import shutil
+
+from . import cache
+from .archive import bootstrap
+from .cache import TOP
+from .host import as_root, run
+
+# In every guest, from the kernel's own suite. Small: it all goes through TCG.
+PACKAGES = (
+    "base-files", "base-passwd", "coreutils", "dash", "grep", "hostname", "kmod", "libc-bin",
+    "mawk", "mount", "procps", "python3", "python3-pytest", "sed", "trace-cmd", "util-linux",
+)
+
+# Nothing is configured in the root: make what the packages would have made then, and leave out
+# what no guest needs. The byte code is the same on every architecture, so where the root's own
+# python cannot run, one of the same suite's that can makes it.
+PREPARE = r"""
+set -e
+cd "$1"
+[ -e usr/bin/awk ] || ln -s mawk usr/bin/awk
+[ -e usr/bin/sh ] || ln -s dash usr/bin/sh
+cp usr/share/base-passwd/passwd.master etc/passwd
+cp usr/share/base-passwd/group.master etc/group
+rm -rf usr/share/doc usr/share/man usr/share/info usr/share/locale usr/share/zoneinfo \
+	usr/share/perl5 usr/lib/*/perl-base usr/lib/*/gconv usr/lib/systemd usr/lib/udev \
+	usr/lib/python3*/test usr/lib/python3*/*/test usr/lib/python3*/ensurepip \
+	usr/lib/python3*/idlelib usr/lib/python3*/lib2to3 usr/lib/python3*/tkinter \
+	usr/lib/python3*/turtledemo usr/lib/python3*/pydoc_data \
+	var/cache/* var/lib/apt var/lib/dpkg
+"""
+
+# `unchecked`: python believes the byte code without a look at the source's time.
+COMPILE = (
+    "/usr/bin/python3 -m compileall -q -s /mnt --invalidation-mode unchecked-hash"
+    " /mnt/usr/lib/python3*"
+)
+
+
+def _bootstrap(suite, arch, folder):
+    root = folder.with_name(folder.name + ".root")
+    cache.remove(root)
+    bootstrap(root, suite, arch, PACKAGES, PREPARE)
+    python = root if arch == "amd64" else guest_root(suite, "amd64")
+    _compile(python, root)
+    folder.mkdir()
+    _pack(root, folder / "root.cpio")
+    root.rename(folder / "root")
+
+
+def _compile(python_root, root):
+    """Compile the root's python files with the python of python_root."""
+    script = (
+        f'mount --bind "{root}" "{python_root}/mnt" &&'
+        f' exec chroot "{python_root}" /bin/sh -c "{COMPILE}"'
+    )
+    run(as_root(["mkdir", "-p", python_root / "mnt"]))
+    run(as_root(["unshare", "--mount", "sh", "-c", script]))
+
+
+def _pack(folder, archive):
+    """Pack a folder's content as an initramfs: the cpio format that the kernel unpacks."""
+    run(as_root(["bsdtar", "--format=newc", "--uid=0", "--gid=0", "-cf", archive, "-C", folder,
+                 "."]))
+
+
+def guest_root(suite, arch):
+    """The unpacked guest root of a suite, made if it is missing; root.cpio lies beside it."""
+    return cache.item(
+        f"guest-{suite}-{arch}",
+        lambda folder: _bootstrap(suite, arch, folder),
+        (PACKAGES, PREPARE, COMPILE),
+    ) / "root"
+
+
+def initramfs(kernel, built, folder, command, extra=None):
+    """Write the initramfs of one run to folder/initramfs and return its path.
+
+    Args:
+        built: the folder with the module and the peers, as toolchain.build() returns it, or None.
+        command: the shell script to run in the guest, in /memevents.
+        extra: contents of more files, by their names under /memevents.
+    """
+    base = guest_root(kernel.base_suite, kernel.arch).with_name("root.cpio")
+    overlay = folder / "overlay"
+    cache.remove(overlay)
+    top = overlay / "memevents"
+    top.mkdir(parents=True)
+    shutil.copy(TOP / "pytests" / "vm" / "init", overlay / "init")
+    (overlay / "init").chmod(0o755)
+
+    shutil.copytree(TOP / "pytests", top / "pytests", symlinks=True,
+                    ignore=shutil.ignore_patterns("__pycache__", ".*", "*.o", "*.ko", "*.mod*"))
+    for document in sorted(TOP.glob("*.md")):
+        shutil.copy(document, top)
+    for part in ("module", "pytests/peers"):
+        (top / part).mkdir(parents=True, exist_ok=True)
+        for module in sorted((built / part).glob("*.ko")) if built else ():
+            shutil.copy(module, top / part)
+    (top / "command").write_text(command, encoding="utf-8")
+    for name, content in (extra or {}).items():
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).write_text(content, encoding="utf-8")
+
+    _pack(overlay, folder / "overlay.cpio")
+    cache.remove(overlay)
+    target = folder / "initramfs"
+    with open(target, "wb") as whole:
+        for part in (base, folder / "overlay.cpio"):
+            with open(part, "rb") as source:
+                shutil.copyfileobj(source, whole, 1 << 20)
+    (folder / "overlay.cpio").unlink()
+    return target

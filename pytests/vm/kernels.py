@@ -1,0 +1,58 @@
+"""The kernels the module is tested on: the one table of them, and how to pick from it.
+
+No release is written down here: `release.py` takes the newest one each suite has.
+"""
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from .errors import BenchError
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One row of the table.
+
+    name: what people call it (KERNELS="..."), and its folder under build/.
+    suite: the Debian suite that has it.
+    arch: Debian's name of the architecture.
+    flavour: the meta-packages are linux-image-FLAVOUR and linux-headers-FLAVOUR.
+    """
+
+    name: str
+    suite: str
+    arch: str
+    flavour: str
+
+    @property
+    def base_suite(self):
+        """The suite that user space and compilers come from."""
+        return self.suite.replace("-backports", "")
+
+
+KERNELS = (
+    Kernel("5.10", "bullseye", "amd64", "amd64"),
+    Kernel("6.1", "bookworm", "amd64", "amd64"),
+    Kernel("6.12", "trixie", "amd64", "amd64"),
+    Kernel("6.12-rt", "trixie", "amd64", "rt-amd64"),
+    Kernel("7.2", "forky", "amd64", "amd64"),
+    Kernel("7.3", "trixie-backports", "amd64", "amd64"),
+    Kernel("6.12-arm64", "trixie", "arm64", "arm64"),
+    Kernel("7.3-arm64", "trixie-backports", "arm64", "arm64"),
+)
+
+
+def pick(patterns):
+    """The kernels whose names match any of the blank-separated shell patterns, in the table's order.
+
+    An empty string picks all.
+
+    Raises:
+        BenchError: a pattern matches no kernel.
+    """
+    wanted = patterns.split() or ["*"]
+    for pattern in wanted:
+        if not any(fnmatchcase(kernel.name, pattern) for kernel in KERNELS):
+            names = " ".join(kernel.name for kernel in KERNELS)
+            raise BenchError(f"no kernel matches '{pattern}': there are {names}")
+    return [k for k in KERNELS if any(fnmatchcase(k.name, pattern) for pattern in wanted)]

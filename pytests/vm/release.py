@@ -1,0 +1,106 @@
+"""A kernel of the table as its suite has it today: image and headers, unpacked."""
+
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import cache
+from .archive import Archive
+from .errors import BenchError
+
+
+@dataclass(frozen=True)
+class Release:
+    """What was fetched for one kernel.
+
+    release: what `uname -r` says there.
+    compiler: the Debian package of the compiler it was built with, e.g. gcc-14.
+    libraries: the packages its build tools need.
+    folder: where it is; below it vmlinuz and root/, with the headers in their usual places.
+    """
+
+    release: str
+    compiler: str
+    libraries: tuple
+    folder: Path
+
+    @property
+    def image(self):
+        """The kernel to boot."""
+        return self.folder / "vmlinuz"
+
+    @property
+    def root(self):
+        """The packages' content."""
+        return self.folder / "root"
+
+    @property
+    def headers(self):
+        """The absolute name of the headers' folder in a system that has them installed."""
+        return f"/usr/src/linux-headers-{self.release}"
+
+
+def _one(pattern, text, what):
+    found = re.search(pattern, text)
+    if not found:
+        raise BenchError(f"{what}: nothing in its dependencies looks like {pattern}: {text}")
+    return found
+
+
+def _fetch(kernel, folder):
+    """Fetch the newest kernel of a suite into a new folder."""
+    archive = Archive(kernel.suite, kernel.arch)
+    archive.update()
+    of_arch = f":{kernel.arch}"
+
+    meta = f"linux-headers-{kernel.flavour}"
+    release = _one(r"\blinux-headers-(\d\S+)", archive.depends(meta + of_arch), meta)[1]
+    headers = f"linux-headers-{release}"
+    needed = archive.depends(headers + of_arch)
+    common = _one(r"\blinux-headers-\S+-common\b", needed, headers)[0]
+    kbuild = _one(r"\blinux-kbuild-[^\s,]+", needed, headers)[0]
+    compiler = _one(r"\bgcc-\d+", needed, headers)[0]
+    libraries = re.findall(r"(?:^|, )([a-z0-9][a-z0-9.+-]+)", archive.depends(kbuild))
+
+    # Until 7.x the image was in linux-image-RELEASE; now that only depends on it.
+    image = f"linux-binary-{release}"
+    if not archive.exists(image + of_arch):
+        image = f"linux-image-{release}"
+
+    root = folder / "root"
+    archive.unpack([headers + of_arch, common, kbuild, image + of_arch], root)
+    found = [*root.glob("boot/vmlinuz-*"), *root.glob("usr/lib/modules/*/vmlinuz")]
+    if len(found) != 1:
+        raise BenchError(f"{image}: expected one vmlinuz in it, found {found}")
+    shutil.move(found[0], folder / "vmlinuz")
+    # The headers are all below usr/src and usr/lib; a hundred megabytes of modules go.
+    for unused in (*root.glob("[!u]*"), root / "usr/lib/modules", root / "usr/share"):
+        shutil.rmtree(unused, ignore_errors=True)
+    (folder / "release.json").write_text(
+        json.dumps({"release": release, "compiler": compiler, "libraries": libraries}),
+        encoding="ascii",
+    )
+
+
+def _read(folder):
+    known = json.loads((folder / "release.json").read_text(encoding="ascii"))
+    return Release(known["release"], known["compiler"], tuple(known["libraries"]), folder)
+
+
+def cached(kernel):
+    """The kernel's release if it has been fetched, else None."""
+    folder = cache.find(f"kernel-{kernel.name}", kernel)
+    return _read(folder) if folder else None
+
+
+def fetch(kernel):
+    """The kernel's release, fetched if it is not in the cache.
+
+    Raises:
+        BenchError: it cannot be had.
+    """
+    return _read(
+        cache.item(f"kernel-{kernel.name}", lambda folder: _fetch(kernel, folder), kernel)
+    )
