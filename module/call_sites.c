@@ -8,7 +8,6 @@
  * parents' ranges, and tell people what to expect.
  */
 #include <linux/errno.h>
-#include <linux/kprobes.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -20,25 +19,6 @@
 #if defined(CONFIG_X86_64)
 
 #define INSN_STEP 1
-
-/*
- * Is there an instruction at @addr, not the middle of one? The kernel's decoder
- * is not exported, but kprobes asks it before it takes an address: -EILSEQ is
- * its no. Whatever else it may object to, it then is an instruction. Disabled,
- * the probe patches nothing.
- */
-static bool is_insn(unsigned long addr)
-{
-	struct kprobe kp = {
-		.addr = (kprobe_opcode_t *)addr,
-		.flags = KPROBE_FLAG_DISABLED,
-	};
-	int err = register_kprobe(&kp);
-
-	if (!err)
-		unregister_kprobe(&kp);
-	return err != -EILSEQ;
-}
 
 static long rel8(const u8 *p)
 {
@@ -111,7 +91,7 @@ static bool decode(const u8 *text, size_t len, unsigned long addr,
 
 	site->addr = addr;
 	site->return_ip = addr + insn_len;
-	return is_entry(site->return_ip + rel, target) && is_insn(addr);
+	return is_entry(site->return_ip + rel, target) && symbol_is_insn(addr);
 }
 
 /**

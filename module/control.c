@@ -32,6 +32,7 @@
 #include "input.h"
 #include "parents.h"
 #include "refuse.h"
+#include "symbol_names.h"
 
 static struct dentry *root_dir;
 static struct dentry *parents_dir;
@@ -487,6 +488,10 @@ static int add_parent_store(void *private, char *input, size_t len)
 	int err;
 
 	err = store_symbol("add_parent", input, len, &name);
+	if (err)
+		return err;
+
+	err = symbol_names_check(name);
 	if (err)
 		return err;
 

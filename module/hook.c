@@ -86,6 +86,7 @@ static struct ftrace_ops probe_ops;
  */
 static DEFINE_MUTEX(hook_lock);
 static bool on;
+static bool was_on;
 static int refused;
 static bool pinned;
 
@@ -134,13 +135,15 @@ static int switch_on(void)
 {
 	int err = register_ops();
 
-	if (!err)
+	if (!err) {
+		was_on = true;
 		WRITE_ONCE(on, true);
-	else if (err == -EBUSY)
+	} else if (err == -EBUSY) {
 		refuse("%s: %s\n", hook_target.symbol, busy);
-	else
+	} else {
 		refuse("%s: ftrace refused the hook (%d)\n", hook_target.symbol,
 		       err);
+	}
 	WRITE_ONCE(refused, err);
 	return err;
 }
@@ -301,6 +304,7 @@ void hook_exit(void)
 		for (;;)
 			schedule_timeout_idle(MAX_SCHEDULE_TIMEOUT);
 	}
-	synchronize_rcu_tasks();
+	if (was_on)
+		synchronize_rcu_tasks();
 	clear_filters();
 }

@@ -16,6 +16,7 @@
 #include "hook.h"
 #include "input.h"
 #include "parents.h"
+#include "symbol_names.h"
 
 /* As in debugfs: the kernel's own bool takes other words on other versions. */
 static int enabled_param_set(const char *val, const struct kernel_param *kp)
@@ -125,6 +126,12 @@ static int add_item(const struct parent_list *list, char *item)
 	}
 	if (!list->given && parents_find(name))
 		return 0;
+	/* The defaults are known to be unique. */
+	if (list->given) {
+		err = symbol_names_check(name);
+		if (err)
+			return err;
+	}
 
 	parent = parents_add(name, list->redirect);
 	err = PTR_ERR_OR_ZERO(parent);
@@ -198,12 +205,12 @@ static int __init memevents_hook_init(void)
 	err = parents_init(target.start);
 	if (err)
 		goto err_banner;
-	err = add_parents();
-	if (err)
-		goto err_parents;
 	err = hook_init(&target);
 	if (err)
 		goto err_parents;
+	err = add_parents();
+	if (err)
+		goto err_hook;
 	if (enabled) {
 		err = hook_switch(true);
 		if (err)
@@ -218,6 +225,7 @@ static int __init memevents_hook_init(void)
 err_hook:
 	hook_exit();
 err_parents:
+	symbol_names_exit();
 	parents_exit();
 err_banner:
 	banner_exit();
@@ -228,6 +236,7 @@ static void __exit memevents_hook_exit(void)
 {
 	control_exit();
 	hook_exit();
+	symbol_names_exit();
 	parents_exit();
 	banner_exit();
 	pr_info("unloaded\n");

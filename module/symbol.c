@@ -4,8 +4,8 @@
  *
  * kallsyms_lookup_name() and its kin are exported nowhere, and calling one
  * through an address that a kprobe gave away faults on machines with IBT. But
- * registering a kprobe by name looks the name up, registering it disabled
- * patches nothing, and sprint_symbol() tells the rest.
+ * registering a kprobe by name looks the name up, and sprint_symbol() tells the
+ * rest.
  */
 #include <linux/errno.h>
 #include <linux/kallsyms.h>
@@ -19,17 +19,82 @@
 
 /*
  * sprint_symbol() writes "NAME+0xOFFSET/0xSIZE", then " [MODULE]" for what is
- * not in the core kernel. Returns false where it knows no symbol.
+ * not in the core kernel, or else the bare address. Returns the '+', or NULL.
  */
-static bool parse_symbol(const char *text, unsigned long *offset,
-			 unsigned long *size, bool *in_module)
+static char *parse_symbol(char *text, unsigned long *offset,
+			  unsigned long *size)
 {
-	const char *plus = strrchr(text, '+');
+	char *plus = strrchr(text, '+');
 
 	if (!plus || sscanf(plus, "+%lx/%lx", offset, size) != 2)
+		return NULL;
+	return plus;
+}
+
+/**
+ * symbol_at() - the core kernel's symbol that covers an address
+ * @addr: the address
+ * @name: KSYM_SYMBOL_LEN bytes, set to its name
+ * @range: set to where it is
+ *
+ * Context: any.
+ * Return: true; false where there is none, or it is a module's.
+ */
+bool symbol_at(unsigned long addr, char *name, struct symbol_range *range)
+{
+	unsigned long offset, size;
+	char *plus;
+
+	sprint_symbol(name, addr);
+	plus = parse_symbol(name, &offset, &size);
+	if (!plus || strchr(plus, '['))
 		return false;
-	*in_module = strchr(plus, '[');
+	*plus = '\0';
+	range->start = addr - offset;
+	range->end = range->start + size;
 	return true;
+}
+
+/* Disabled, a probe patches nothing: registering it only asks questions. */
+static int probe_once(struct kprobe *kp)
+{
+	int err;
+
+	kp->flags = KPROBE_FLAG_DISABLED;
+	err = register_kprobe(kp);
+	if (!err)
+		unregister_kprobe(kp);
+	return err;
+}
+
+/**
+ * symbol_is_insn() - is there an instruction at an address, not the middle of one?
+ * @addr: an address in the core kernel's text
+ *
+ * The kernel's decoder is not exported, but kprobes asks it before it takes an
+ * address: -EILSEQ is its no. Whatever else kprobes may object to, it then is
+ * an instruction.
+ *
+ * Context: may sleep; takes the locks of kprobes.
+ */
+bool symbol_is_insn(unsigned long addr)
+{
+	struct kprobe kp = { .addr = (kprobe_opcode_t *)addr };
+
+	return probe_once(&kp) != -EILSEQ;
+}
+
+/**
+ * symbol_is_function() - is a symbol a function that could be listed?
+ * @start: its first byte
+ *
+ * Context: may sleep; takes the locks of kprobes.
+ */
+bool symbol_is_function(unsigned long start)
+{
+	struct kprobe kp = { .addr = (kprobe_opcode_t *)start };
+
+	return !probe_once(&kp);
 }
 
 /**
@@ -47,16 +112,11 @@ static bool parse_symbol(const char *text, unsigned long *offset,
  */
 int symbol_find(const char *name, struct symbol_range *range)
 {
-	struct kprobe kp = {
-		.symbol_name = name,
-		.flags = KPROBE_FLAG_DISABLED,
-	};
-	char text[KSYM_SYMBOL_LEN];
-	unsigned long addr, offset, size;
-	bool in_module;
+	struct kprobe kp = { .symbol_name = name };
+	char found[KSYM_SYMBOL_LEN];
 	int err;
 
-	err = register_kprobe(&kp);
+	err = probe_once(&kp);
 	switch (err) {
 	case 0:
 		break;
@@ -75,22 +135,14 @@ int symbol_find(const char *name, struct symbol_range *range)
 		return -EINVAL;
 	}
 
-	/* With a leading ENDBR kprobes moves on to the instruction behind it. */
-	addr = (unsigned long)kp.addr;
-	unregister_kprobe(&kp);
-
-	sprint_symbol(text, addr);
-	if (!parse_symbol(text, &offset, &size, &in_module)) {
-		refuse("%s: this kernel cannot resolve symbols\n", name);
-		return -EOPNOTSUPP;
-	}
-	if (in_module) {
-		refuse("%s: a module's function cannot be listed\n", name);
+	/*
+	 * With a leading ENDBR kprobes moves on to the instruction behind it.
+	 * An alias may be found, whose range is the same.
+	 */
+	if (!symbol_at((unsigned long)kp.addr, found, range)) {
+		refuse("%s: not in the core kernel\n", name);
 		return -EINVAL;
 	}
-
-	range->start = addr - offset;
-	range->end = range->start + size;
 	return 0;
 }
 
@@ -107,10 +159,9 @@ void symbol_show(struct seq_file *m, unsigned long addr, bool addresses)
 {
 	char text[KSYM_SYMBOL_LEN];
 	unsigned long offset, size;
-	bool in_module;
 
 	sprint_symbol(text, addr);
-	if (parse_symbol(text, &offset, &size, &in_module))
+	if (parse_symbol(text, &offset, &size))
 		seq_puts(m, text);
 	else
 		seq_printf(m, "0x%lx", addresses ? addr : 0);

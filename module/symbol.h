@@ -28,6 +28,9 @@ static inline bool symbol_range_overlaps(const struct symbol_range *a,
 	return a->start < b->end && b->start < a->end;
 }
 
+bool symbol_at(unsigned long addr, char *name, struct symbol_range *range);
+bool symbol_is_insn(unsigned long addr);
+bool symbol_is_function(unsigned long start);
 int symbol_find(const char *name, struct symbol_range *range);
 void symbol_show(struct seq_file *m, unsigned long addr, bool addresses);
 
