@@ -3,9 +3,8 @@
 import argparse
 import os
 import sys
-from pathlib import Path
 
-from . import cache, image, release, toolchain
+from . import image, release, suite, toolchain
 from .cache import TOP
 from .errors import BenchError, GuestLost
 from .guest import Acceleration, Guest
@@ -61,6 +60,11 @@ def run(arguments):
     return _in_guest(_one(arguments.kernel), script + "\n", arguments)
 
 
+def test(arguments):
+    """Run the pytest suite in guests and sum up what came out."""
+    return suite.run(pick(arguments.kernels), arguments.pytest, arguments.strict)
+
+
 def _parser():
     parser = argparse.ArgumentParser(prog="python3 -m pytests.vm", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -73,6 +77,14 @@ def _parser():
 
     command = add(build)
     command.add_argument("kernels", nargs="?", default=KERNELS)
+    command = add(test)
+    command.add_argument("kernels", nargs="?", default=KERNELS,
+                         help="shell patterns, in one word; all kernels if empty")
+    command.add_argument("--pytest", default=os.environ.get("TESTS", ""), metavar="OPTIONS",
+                         help="more options for pytest, in one word")
+    command.add_argument("--strict", action="store_true",
+                         default=os.environ.get("STRICT", "") not in ("", "0"),
+                         help="fail on a skip that skips.txt does not list")
     for function in (run, shell):
         command = add(function)
         command.add_argument("kernel")

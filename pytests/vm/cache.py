@@ -71,23 +71,21 @@ def size(path):
     return run(as_root(["du", "-sh", path])).split()[0] if path.exists() else "-"
 
 
-def copy_changed(source, target, ignore=()):
-    """Make target the same as source, leaving files that are the same already untouched.
+def copy_sources(source, target):
+    """Make the kbuild sources in target those in source, leaving the same ones untouched.
 
-    The result's modification times thus tell `make` what to build anew. Files in target that
-    source lacks are left: what was built there. A stale source file would be built on, so those
-    with a suffix of a source file go.
+    Their modification times thus tell `make` what to build anew. What was built in either stays
+    where it is.
     """
+    def wanted(path):
+        return path.name == "Kbuild" or (
+            path.suffix in (".c", ".h", ".S") and not path.name.endswith(".mod.c"))
+
     target.mkdir(parents=True, exist_ok=True)
-    for entry in sorted(target.iterdir()):
-        if entry.suffix in (".c", ".h", ".S") and not entry.name.endswith(".mod.c") \
-                and not (source / entry.name).exists():
+    for entry in filter(wanted, target.iterdir()):
+        if not (source / entry.name).exists():
             entry.unlink()
-    for entry in sorted(source.iterdir()):
-        if entry.name in ignore or entry.name.startswith("."):
-            continue
+    for entry in filter(wanted, source.iterdir()):
         to = target / entry.name
-        if entry.is_dir():
-            copy_changed(entry, to, ignore)
-        elif not to.exists() or to.read_bytes() != entry.read_bytes():
+        if not to.exists() or to.read_bytes() != entry.read_bytes():
             shutil.copyfile(entry, to)

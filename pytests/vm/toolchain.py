@@ -11,6 +11,9 @@ from .errors import BenchError
 from .host import as_root, dying_with_us, run
 from .release import fetch
 
+# What is built, in this order.
+FOLDERS = ("module", "pytests/peers")
+
 CROSS_SUFFIX = {"amd64": "", "arm64": "-aarch64-linux-gnu"}
 
 # What kbuild runs beside the compiler.
@@ -44,10 +47,8 @@ def _script(kernel, release, root, work):
     mount.mkdir(parents=True, exist_ok=True)
     inside = (
         "set -e; export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C LANG=C;"
-        " for folder in module pytests/peers; do"
-        "   if [ -e /mnt/$folder/Kbuild ]; then"
-        f"    make --no-print-directory -C {release.headers} M=/mnt/$folder W=1 modules;"
-        "   fi;"
+        f" for folder in {' '.join(FOLDERS)}; do"
+        f"   make --no-print-directory -C {release.headers} M=/mnt/$folder W=1 modules;"
         " done"
     )
     lower = f"{release.root}:{root}"
@@ -84,8 +85,8 @@ def build(kernel):
     root = toolchain(kernel, release)
     work = TOP / "build" / "modules" / kernel.name
     with cache.locked(f"build-{kernel.name}"):
-        cache.copy_changed(TOP / "module", work / "module")
-        cache.copy_changed(TOP / "pytests" / "peers", work / "pytests" / "peers")
+        for folder in FOLDERS:
+            cache.copy_sources(TOP / folder, work / folder)
         stamp = work / "built-for"
         if not stamp.exists() or stamp.read_text(encoding="ascii") != str(release.folder):
             for old in (*work.rglob("*.o"), *work.rglob("*.ko"), *work.rglob("*.cmd")):

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Thin on purpose: each target calls the tool that does the work. `make help` lists them.
+
+KDIR   ?= /lib/modules/$(shell uname -r)/build
+PYTHON ?= python3
+
+MODULE := $(CURDIR)/module
+PEERS  := $(CURDIR)/pytests/peers
+LOCAL  := sh pytests/local.sh
+BENCH  := $(PYTHON) -m pytests.vm
+
+# make hands the variables of its command line on to what it runs: KERNELS, STRICT, TESTS,
+# ACCEL, MIRROR and SECURITY_MIRROR reach the bench so.
+
+.DEFAULT_GOAL := module
+
+##@ The module
+.PHONY: module clean distclean
+module:                 ## build it for KDIR (default: the running kernel's headers)
+	@$(LOCAL) headers '$(KDIR)'
+	$(MAKE) -C $(KDIR) M=$(MODULE) modules
+
+clean:                  ## drop what was built; results of tests too
+	@if [ -d '$(KDIR)' ]; then \
+		$(MAKE) -C $(KDIR) M=$(MODULE) clean; $(MAKE) -C $(KDIR) M=$(PEERS) clean; \
+	fi
+	$(RM) -r build
+
+distclean: clean        ## and the cache: downloads, toolchains, guest roots
+	@$(RM) -r --one-file-system .cache || sudo $(RM) -r --one-file-system .cache
+
+##@ On this machine, as root
+.PHONY: as-root load unload status watch check
+as-root:
+	@$(LOCAL) need_root
+
+load: as-root module    ## insmod, with PARAMS="redirect=... observe=..."
+	@$(LOCAL) load $(PARAMS)
+
+unload: as-root         ## rmmod
+	@$(LOCAL) unload
+
+status:                 ## print the counters
+	@$(LOCAL) status
+
+watch:                  ## the counters live, with rates
+	@$(LOCAL) watch
+
+check: as-root module   ## run the tests here: on a test VM of your own
+	$(MAKE) -C $(KDIR) M=$(PEERS) modules
+	@$(LOCAL) check '$(PYTHON)' $(TESTS)
+
+##@ In throw-away virtual machines with stock Debian kernels
+.PHONY: setup demo test kernels
+setup:                  ## install the packages that these need (they do it themselves)
+	@sh pytests/vm/setup.sh
+
+demo: setup             ## the main job, shown
+	@$(BENCH) demo
+
+test: setup             ## the test suite; KERNELS="6.1 7.*" STRICT=1 TESTS="-k routing"
+	@$(BENCH) test
+
+kernels: setup          ## which kernels there are, and what of them is in the cache
+	@$(BENCH) kernels
+
+##@ Help
+.PHONY: help
+help:                   ## this list
+	@awk -F ':.*## ' ' \
+		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z_-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo '  ACCEL=auto|kvm|tcg picks the acceleration of guests, MIRROR=URI the package mirror.'
+	@echo '  $(BENCH) --help: building for, and running commands in, one kernel.'

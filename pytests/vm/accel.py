@@ -1,0 +1,53 @@
+"""Which acceleration guests get: KVM where it really boots a kernel, else TCG."""
+
+import os
+import platform
+import tempfile
+import threading
+from pathlib import Path
+
+from . import image, release
+from .errors import BenchError, GuestLost
+from .guest import MACHINES, Acceleration, Guest
+
+TCG = Acceleration("tcg")
+KVM = Acceleration("kvm")
+
+PROBE_LIMIT = 30  # seconds to boot and power off
+
+_lock = threading.Lock()
+_probed = {}
+
+
+def _boots(kernel):
+    """Whether a guest with KVM gets to its end in time: /dev/kvm may be there and hang."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        guest = Guest(
+            kernel.arch, release.fetch(kernel).image,
+            image.initramfs(kernel, None, folder, "exit 0\n"), folder / "console.log", KVM,
+            limit=PROBE_LIMIT,
+        )
+        try:
+            return guest.run() == 0
+        except (BenchError, GuestLost):
+            return False
+
+
+def choose(kernel):
+    """The acceleration for a kernel's guests: ACCEL=kvm or tcg in the environment, else a probe.
+
+    Raises:
+        BenchError: ACCEL is neither of auto, kvm, tcg.
+    """
+    wanted = os.environ.get("ACCEL") or "auto"
+    if wanted not in ("auto", "kvm", "tcg"):
+        raise BenchError(f"ACCEL={wanted}: it is one of auto, kvm, tcg")
+    if wanted != "auto":
+        return Acceleration(wanted)
+    if MACHINES[kernel.arch]["host"] != platform.machine() or not os.access("/dev/kvm", os.W_OK):
+        return TCG
+    with _lock:
+        if kernel.arch not in _probed:
+            _probed[kernel.arch] = KVM if _boots(kernel) else TCG
+        return _probed[kernel.arch]

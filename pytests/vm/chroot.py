@@ -1,0 +1,45 @@
+"""Running commands in a root of the cache, with its own mounts, which end with the command."""
+
+import shlex
+import subprocess
+
+from . import cache
+from .host import as_root, dying_with_us
+
+
+def run_in(root, name, inside, binds, writable=False):
+    """Run a shell script in a root and return the finished process, its output as text.
+
+    Args:
+        root: the folder of the root. It has /proc, /dev, /tmp and a folder for each bind.
+        name: of the mount point; two runs at the same time need two names.
+        inside: the script.
+        binds: (host's folder, folder in the root, "ro" or "rw") of what it sees of the host.
+        writable: whether the script may change the root; /tmp is memory of its own if not.
+    """
+    mount = cache.FOLDER / "mount" / name
+    mount.mkdir(parents=True, exist_ok=True)
+    lines = [
+        "set -e",
+        f"at={shlex.quote(str(mount))}",
+        f"mount --bind {shlex.quote(str(root))} \"$at\"",
+        "mount -t proc proc \"$at/proc\"",
+        "mount --rbind /dev \"$at/dev\"",
+    ]
+    if not writable:
+        lines.append("mount -t tmpfs tmpfs \"$at/tmp\"")
+    for source, target, mode in binds:
+        inner = f"\"$at\"{shlex.quote(target)}"
+        lines.append(f"mount --bind {shlex.quote(str(source))} {inner}")
+        if mode == "ro":
+            lines.append(f"mount -o remount,bind,ro {inner}")
+    if not writable:
+        lines.append("mount -o remount,bind,ro \"$at\"")
+    prelude = "export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8\n"
+    lines.append(f"exec chroot \"$at\" /bin/sh -c {shlex.quote(prelude + inside)}")
+    command = ["unshare", "--mount", "--pid", "--fork", "--kill-child",
+               "sh", "-c", "\n".join(lines)]
+    return subprocess.run(
+        dying_with_us(as_root(command)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, encoding="utf-8", errors="replace", check=False,
+    )

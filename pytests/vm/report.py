@@ -1,0 +1,132 @@
+"""What came out of the tests: per test, per kernel, over all."""
+
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+SKIPS = Path(__file__).with_name("skips.txt")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One test on one kernel.
+
+    outcome: passed, failed or skipped.
+    text: why it failed or was skipped.
+    """
+
+    test: str
+    outcome: str
+    seconds: float = 0.0
+    text: str = ""
+
+
+@dataclass
+class KernelReport:
+    """All that is known of one kernel's run."""
+
+    kernel: object
+    release: str = "?"
+    guests: int = 0
+    seconds: float = 0.0
+    results: dict = field(default_factory=dict)
+
+    def add(self, result):
+        """Take a test's result; a second one for the same test counts only if it is worse."""
+        known = self.results.get(result.test)
+        if known is None or known.outcome != "failed":
+            self.results[result.test] = result
+
+    def count(self, outcome):
+        """How many tests ended so."""
+        return sum(result.outcome == outcome for result in self.results.values())
+
+    def write_junit(self, path):
+        """Write the results as JUnit XML."""
+        suite = ElementTree.Element(
+            "testsuite", name=self.kernel.name, hostname=self.release,
+            tests=str(len(self.results)), failures=str(self.count("failed")), errors="0",
+            skipped=str(self.count("skipped")), time=f"{self.seconds:.1f}",
+        )
+        for result in self.results.values():
+            file, _, name = result.test.partition("::")
+            case = ElementTree.SubElement(
+                suite, "testcase", classname=f"{self.kernel.name}.{file.replace('.py', '')}",
+                name=name or file, time=f"{result.seconds:.2f}",
+            )
+            if result.outcome != "passed":
+                tag = "failure" if result.outcome == "failed" else "skipped"
+                first = result.text.strip().splitlines()[-1:] or [""]
+                ElementTree.SubElement(case, tag, message=_printable(first[0])).text = _printable(
+                    result.text)
+        top = ElementTree.Element("testsuites")
+        top.append(suite)
+        ElementTree.ElementTree(top).write(path, encoding="utf-8", xml_declaration=True)
+
+
+def _printable(text):
+    """The text without the control characters that XML has no place for."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)
+
+
+def allowed_skips():
+    """The skips that have a reason: (kernel pattern, test pattern) pairs from skips.txt."""
+    rows = []
+    for line in SKIPS.read_text(encoding="utf-8").splitlines():
+        if line.strip() and not line.startswith("#"):
+            kernels, tests, _reason = line.split(maxsplit=2)
+            rows.append((kernels, tests))
+    return rows
+
+
+def refuse_skips(report):
+    """Turn each skip that is on no list into a failure."""
+    rows = allowed_skips()
+    for result in list(report.results.values()):
+        if result.outcome == "skipped" and not any(
+            fnmatchcase(report.kernel.name, kernels) and fnmatchcase(result.test, tests)
+            for kernels, tests in rows
+        ):
+            report.results[result.test] = Result(
+                result.test, "failed", result.seconds,
+                f"skipped, and {SKIPS.name} gives no reason why it may be: {result.text}",
+            )
+
+
+def print_summary(reports):
+    """Print skips, failures, a table and, as the last line, the sums."""
+    skips = {}
+    for report in reports:
+        for result in report.results.values():
+            if result.outcome == "skipped":
+                skips.setdefault((result.test, result.text), []).append(report.kernel.name)
+    if skips:
+        print("\nSkipped:")
+        for (test, reason), names in sorted(skips.items()):
+            print(f"  {test}: {reason} ({', '.join(names)})")
+    failures = [(report.kernel.name, result) for report in reports
+                for result in report.results.values() if result.outcome == "failed"]
+    if failures:
+        print("\nFailed:")
+        for name, result in failures:
+            last = result.text.strip().splitlines()[-1:] or [""]
+            print(f"  {name}: {result.test}: {last[0]}")
+
+    rows = [("kernel", "release", "arch", "passed", "failed", "skipped", "seconds")]
+    rows += [
+        (r.kernel.name, r.release, r.kernel.arch, str(r.count("passed")), str(r.count("failed")),
+         str(r.count("skipped")), f"{r.seconds:.0f}") for r in reports
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    print()
+    for row in rows:
+        print("  ".join(
+            cell.ljust(width) if n < 3 else cell.rjust(width)
+            for n, (cell, width) in enumerate(zip(row, widths))
+        ).rstrip())
+    print()
+    print(", ".join(
+        f"{sum(report.count(outcome) for report in reports)} {outcome}"
+        for outcome in ("passed", "failed", "skipped")
+    ), flush=True)

@@ -1,0 +1,215 @@
+"""`make test`: the pytest suite in guests, over the kernels picked."""
+
+import json
+import os
+import re
+import shlex
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from .. import kernel_log
+from . import accel, cache, image, release, toolchain
+from .cache import TOP
+from .errors import BenchError, GuestLost
+from .guest import MEMORY, Guest
+from .report import KernelReport, Result, print_summary, refuse_skips
+
+RESULTS = TOP / "build" / "test"
+
+# Guests that are lost before the tests begin are started again so often.
+RETRIES = 2
+
+# Guests thrown away after the tests began (a splat, or lost) before the rest is given up.
+MAX_GUESTS = 6
+
+# conftest.py ends a session so when a test left a splat in the kernel's log.
+EXIT_SPLAT = 70
+
+COMMAND = """\
+export MEMEVENTS_EVENTS=/dev/memevents_events MEMEVENTS_DONE=/memevents/done.json
+export PYTHONPATH=/memevents/pytests/vm PYTHONUNBUFFERED=1 MEMEVENTS_SCALE={scale}
+cd /memevents/pytests
+exec python3 -m pytest -p guest_plugin -v --color=no {options}
+"""
+
+_printing = threading.Lock()
+
+
+def say(kernel, text):
+    """Print a line, or several, about a kernel."""
+    with _printing:
+        for line in text.splitlines():
+            print(f"{kernel.name:<11} {line}", flush=True)
+
+
+class KernelRun:
+    """The suite on one kernel, in as many guests as it takes."""
+
+    def __init__(self, kernel, options):
+        self._kernel = kernel
+        self._options = options
+        self._folder = RESULTS / kernel.name
+        self._remaining = None
+        self._current = None
+        self.report = KernelReport(kernel)
+
+    def run(self):
+        """Fetch, build, boot, test. Every failure ends up in the report."""
+        start = time.monotonic()
+        cache.remove(self._folder)
+        self._folder.mkdir(parents=True)
+        try:
+            self._prepare()
+            while self._one_guest():
+                pass
+        except BenchError as error:
+            self._fail("set-up", str(error))
+        self.report.seconds = time.monotonic() - start
+        self.report.write_junit(self._folder / "junit.xml")
+        return self.report
+
+    def _fail(self, test, text):
+        self._take(Result(test, "failed", 0.0, text))
+
+    def _take(self, result):
+        self.report.add(result)
+        say(self._kernel, f"{result.outcome:<7} {result.test}  {result.seconds:.1f} s")
+        if result.outcome == "failed":
+            say(self._kernel, "\n".join("| " + line for line in result.text.splitlines()))
+
+    def _prepare(self):
+        say(self._kernel, "fetching the kernel, building the module")
+        self.report.release = release.fetch(self._kernel).release
+        self._built = toolchain.build(self._kernel)
+        image.guest_root(self._kernel.base_suite, self._kernel.arch)
+        self._acceleration = accel.choose(self._kernel)
+
+    def _one_guest(self):
+        """Run what is left of the tests in a fresh guest.
+
+        Returns:
+            Whether another guest is needed.
+        """
+        for attempt in range(1 + RETRIES):
+            self.report.guests += 1
+            suffix = "" if self.report.guests == 1 else f"-{self.report.guests}"
+            console = self._folder / f"console{suffix}.log"
+            self._collected = False
+            try:
+                code = self._boot(console, self._folder / f"pytest{suffix}.log")
+                break
+            except GuestLost as error:
+                lost = str(error)
+            if self._collected:
+                return self._lost(lost, console)
+            say(self._kernel, f"guest lost before the tests began ({lost}); its log: {console}")
+        else:
+            self._fail("guest", f"lost {1 + RETRIES} times before the tests began: {lost}")
+            return False
+        self._scan_end(console)
+        if code == EXIT_SPLAT:
+            return self._more("a splat")
+        if code not in (0, 1) or not self._collected:
+            log = (self._folder / f"pytest{suffix}.log").read_text(errors="replace")
+            self._fail("pytest", f"{log}\npytest's exit code was {code}")
+        for test in self._remaining or ():
+            self._fail(test, "it was not run")
+        return False
+
+    def _lost(self, why, console):
+        """The guest was lost in the tests: blame the one that ran."""
+        tail = console.read_text(errors="replace").splitlines()[-60:]
+        if self._current:
+            self._remaining.discard(self._current)
+        self._fail(self._current or "guest after the tests",
+                   "\n".join([*tail, f"guest lost: {why}"]))
+        return self._more("a lost guest")
+
+    def _more(self, why):
+        """Whether to go on in another guest after one was thrown away."""
+        if not self._remaining:
+            return False
+        if self.report.guests >= MAX_GUESTS:
+            for test in sorted(self._remaining):
+                self._fail(test, f"not run: {self.report.guests} guests were thrown away")
+            return False
+        say(self._kernel, f"after {why}: {len(self._remaining)} tests go on in a fresh guest")
+        return True
+
+    def _boot(self, console, log):
+        say(self._kernel, f"booting {self.report.release} ({self._acceleration.name})")
+        extra = {"done.json": json.dumps(list(self.report.results))}
+        command = COMMAND.format(options=self._options,
+                                 scale=shlex.quote(os.environ.get("MEMEVENTS_SCALE") or "1.0"))
+        initramfs = image.initramfs(self._kernel, self._built, self._folder, command, extra)
+        try:
+            with open(log, "wb", buffering=0) as output:
+                return Guest(
+                    self._kernel.arch, release.fetch(self._kernel).image, initramfs, console,
+                    self._acceleration, on_output=output.write, on_event=self._on_event,
+                ).run()
+        finally:
+            initramfs.unlink()
+
+    def _on_event(self, event):
+        if event["event"] == "collected":
+            self._collected = True
+            self._remaining = set(event["tests"])
+            self._current = None
+        elif event["event"] == "start":
+            self._current = event["test"]
+        elif event["event"] == "result":
+            self._current = None
+            self._remaining.discard(event["test"])
+            self._take(Result(event["test"], event["outcome"], event["seconds"], event["text"]))
+
+    def _scan_end(self, console):
+        """Look for splats that came after the last test's own look at the log."""
+        text = console.read_text(errors="replace")
+        last = text.rpartition("memevents_bench: end of the tests")[2]
+        splats = [line for line in last.splitlines()
+                  if any(re.search(pattern, line) for pattern in kernel_log.SPLATS)]
+        if splats:
+            self._fail(f"log after the tests ({console.name})", "\n".join(splats))
+
+
+def workers():
+    """How many guests may run at once: one a core, as far as memory goes."""
+    memory = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
+    return max(1, min(len(os.sched_getaffinity(0)), memory // (MEMORY * 3 // 2)))
+
+
+def run(kernels, options, strict):
+    """Run the suite on the kernels and print what came out.
+
+    Args:
+        options: more options of pytest's, as one string.
+        strict: fail on a skip that skips.txt does not list.
+
+    Returns:
+        The exit code: 0 if tests were run and none failed.
+    """
+    runs = [KernelRun(kernel, options) for kernel in kernels]
+    # The slowest first: the other architecture's.
+    order = sorted(runs, key=lambda r: r.report.kernel.arch == "amd64")
+    with ThreadPoolExecutor(workers()) as pool:
+        try:
+            for future in [pool.submit(run.run) for run in order]:
+                future.result()
+        except KeyboardInterrupt:
+            # Not to wait for the threads: QEMU dies with us.
+            print("\ninterrupted", flush=True)
+            os._exit(130)
+    reports = [run.report for run in runs]
+    if strict:
+        for report in reports:
+            refuse_skips(report)
+            report.write_junit(RESULTS / report.kernel.name / "junit.xml")
+    for report in reports:
+        if not report.results:
+            report.add(Result("tests", "failed", 0.0, "not one test was run"))
+    print_summary(reports)
+    failed = any(report.count("failed") for report in reports)
+    passed = all(report.count("passed") for report in reports)
+    return 0 if passed and not failed else 1
