@@ -18,7 +18,7 @@ from .host import as_root, dying_with_us, run
 FRAGMENTS = Path(__file__).parent
 
 # What the kernel's build runs beside the compiler; gcovr is for the reports of `make coverage`.
-TOOLS = ("gcc", "bc", "bison", "flex", "libelf-dev", "gcovr")
+TOOLS = ("gcc", "bc", "bison", "flex", "gzip", "libelf-dev", "gcovr")
 
 # The Debian package of the compiler: whatever gcc is in the suite.
 COMPILER = "gcc"
@@ -32,8 +32,11 @@ to=../headers
 	find . arch/x86 -maxdepth 1 -name 'Makefile*' -o -maxdepth 1 -name Kconfig
 	find include scripts tools/objtool/objtool .config Module.symvers -type f -o -type l
 	find arch/x86 -path '*/include/*' \( -type f -o -type l \)
-	find arch/x86 -name 'module.lds'
+	find arch/x86 -name module.lds
 } | grep -v '\.o$' | sort -u | tar -c --no-recursion -f - -T - | tar -x -C "$to" -f -
+# Count what our module runs through, not the tests' peers.
+printf '%s\n' 'ifneq ($(filter %/module,$(KBUILD_EXTMOD)),)' 'export GCOV_PROFILE := y' endif \
+	>> "$to/Makefile"
 """
 
 
@@ -82,29 +85,46 @@ def _configure(root, folder, fragment):
                          + "\n".join(refused))
 
 
-def build(kernel, folder, root):
+class _Toolchain:
+    """What toolchain.py asks of a release, before there is one."""
+
+    compiler = COMPILER
+    libraries = TOOLS
+
+
+def build(kernel, folder):
     """Build the kernel into a new folder: vmlinuz, vmlinux, root/ and release.json.
 
-    Args:
-        root: the chroot to build in.
+    Takes some minutes.
 
     Raises:
         BenchError: the source cannot be had, or does not build.
     """
+    from . import toolchain     # it asks release.py, which asks us
+
+    root = toolchain.toolchain(kernel, _Toolchain)
+    folder.mkdir()
+    work = folder.with_name(folder.name + ".work")
+    _unpack(kernel, work)
+    _configure(root, work, fragments(kernel))
+    _in_chroot(root, work, 'make -s -j"$(nproc)" bzImage modules')
+    _in_chroot(root, work, HEADERS)
+    _collect(work, folder)
+    cache.remove(work)
+
+
+def _unpack(kernel, work):
     archive = Archive(kernel.suite, kernel.arch)
     archive.update()
     package = re.search(r"\blinux-source-\S+?(?=[ ,]|$)", archive.depends("linux-source"))[0]
-    work = folder.with_name(folder.name + ".work")
     cache.remove(work)
     archive.unpack([package], work)
     run(["tar", "-x", "-C", work, "-f", work / "usr" / "src" / f"{package}.tar.xz"])
     (work / package).rename(work / "linux")
     (work / "headers").mkdir()
 
-    _configure(root, work, fragments(kernel))
-    _in_chroot(root, work, 'make -s -j"$(nproc)" bzImage modules')
-    _in_chroot(root, work, HEADERS)
 
+def _collect(work, folder):
     release = (work / "release").read_text(encoding="ascii").strip()
     run(as_root(["chown", "-R", "--reference", cache.TOP, work]))
     target = folder / "root" / "usr" / "src" / f"linux-headers-{release}"
@@ -116,4 +136,3 @@ def build(kernel, folder, root):
         json.dumps({"release": release, "compiler": COMPILER, "libraries": TOOLS}),
         encoding="ascii",
     )
-    cache.remove(work)

@@ -3,7 +3,7 @@
 No release is written down here: `release.py` takes the newest one each suite has.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from .errors import BenchError
@@ -17,12 +17,14 @@ class Kernel:
     suite: the Debian suite that has it.
     arch: Debian's name of the architecture.
     flavour: the meta-packages are linux-image-FLAVOUR and linux-headers-FLAVOUR.
+    config: the config fragments a debug kernel is built from (debug_kernel.py); none for Debian's own.
     """
 
     name: str
     suite: str
     arch: str
     flavour: str
+    config: tuple = field(default=(), repr=False)
 
     @property
     def base_suite(self):
@@ -39,20 +41,29 @@ KERNELS = (
     Kernel("7.3", "trixie-backports", "amd64", "amd64"),
     Kernel("6.12-arm64", "trixie", "arm64", "arm64"),
     Kernel("7.3-arm64", "trixie-backports", "arm64", "arm64"),
+    Kernel("6.1-debug", "bookworm", "amd64", "", ("debug", "debug-kasan")),
+    Kernel("6.1-kcsan", "bookworm", "amd64", "", ("debug", "debug-kcsan")),
 )
+
+
+def _matches(kernel, pattern):
+    """Whether a shell pattern means the kernel: a debug kernel has to be called by its name."""
+    if kernel.config:
+        return pattern == kernel.name
+    return fnmatchcase(kernel.name, pattern)
 
 
 def pick(patterns):
     """The kernels whose names match any of the blank-separated shell patterns, in the table's order.
 
-    An empty string picks all.
+    An empty string picks all of Debian's own.
 
     Raises:
         BenchError: a pattern matches no kernel.
     """
     wanted = patterns.split() or ["*"]
     for pattern in wanted:
-        if not any(fnmatchcase(kernel.name, pattern) for kernel in KERNELS):
+        if not any(_matches(kernel, pattern) for kernel in KERNELS):
             names = " ".join(kernel.name for kernel in KERNELS)
             raise BenchError(f"no kernel matches '{pattern}': there are {names}")
-    return [k for k in KERNELS if any(fnmatchcase(k.name, pattern) for pattern in wanted)]
+    return [k for k in KERNELS if any(_matches(k, pattern) for pattern in wanted)]

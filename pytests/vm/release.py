@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import cache
+from . import cache, debug_kernel
 from .archive import Archive
 from .errors import BenchError
 
@@ -49,37 +49,66 @@ def _one(pattern, text, what):
     return found
 
 
-def _fetch(kernel, folder):
-    """Fetch the newest kernel of a suite into a new folder."""
-    archive = Archive(kernel.suite, kernel.arch)
-    archive.update()
-    of_arch = f":{kernel.arch}"
+@dataclass(frozen=True)
+class _Newest:
+    """What a suite has for a kernel: names, and the packages to fetch."""
 
+    release: str
+    compiler: str
+    libraries: list
+    packages: list
+
+
+def _look_up(kernel, archive):
+    """Find the newest kernel of a suite, from its meta-package on.
+
+    Raises:
+        BenchError: the suite cannot be reached, or its packages are not what was expected.
+    """
+    of_arch = f":{kernel.arch}"
     meta = f"linux-headers-{kernel.flavour}"
     release = _one(r"\blinux-headers-(\d\S+)", archive.depends(meta + of_arch), meta)[1]
     headers = f"linux-headers-{release}"
     needed = archive.depends(headers + of_arch)
     common = _one(r"\blinux-headers-\S+-common\b", needed, headers)[0]
     kbuild = _one(r"\blinux-kbuild-[^\s,]+", needed, headers)[0]
-    compiler = _one(r"\bgcc-\d+", needed, headers)[0]
-    libraries = re.findall(r"(?:^|, )([a-z0-9][a-z0-9.+-]+)", archive.depends(kbuild))
-
     # Until 7.x the image was in linux-image-RELEASE; now that only depends on it.
     image = f"linux-binary-{release}"
     if not archive.exists(image + of_arch):
         image = f"linux-image-{release}"
+    return _Newest(
+        release,
+        _one(r"\bgcc-\d+", needed, headers)[0],
+        re.findall(r"(?:^|, )([a-z0-9][a-z0-9.+-]+)", archive.depends(kbuild)),
+        [headers + of_arch, common, kbuild, image + of_arch],
+    )
 
+
+def look_up(kernel):
+    """The release and the compiler of the newest kernel its suite has, without fetching it."""
+    archive = Archive(kernel.suite, kernel.arch)
+    archive.update()
+    newest = _look_up(kernel, archive)
+    return newest.release, newest.compiler
+
+
+def _fetch(kernel, folder):
+    """Fetch the newest kernel of a suite into a new folder."""
+    archive = Archive(kernel.suite, kernel.arch)
+    archive.update()
+    newest = _look_up(kernel, archive)
     root = folder / "root"
-    archive.unpack([headers + of_arch, common, kbuild, image + of_arch], root)
+    archive.unpack(newest.packages, root)
     found = [*root.glob("boot/vmlinuz-*"), *root.glob("usr/lib/modules/*/vmlinuz")]
     if len(found) != 1:
-        raise BenchError(f"{image}: expected one vmlinuz in it, found {found}")
+        raise BenchError(f"{newest.packages[-1]}: expected one vmlinuz in it, found {found}")
     shutil.move(found[0], folder / "vmlinuz")
     # The headers are all below usr/src and usr/lib; a hundred megabytes of modules go.
     for unused in (*root.glob("[!u]*"), root / "usr/lib/modules", root / "usr/share"):
         shutil.rmtree(unused, ignore_errors=True)
     (folder / "release.json").write_text(
-        json.dumps({"release": release, "compiler": compiler, "libraries": libraries}),
+        json.dumps({"release": newest.release, "compiler": newest.compiler,
+                    "libraries": newest.libraries}),
         encoding="ascii",
     )
 
@@ -89,18 +118,23 @@ def _read(folder):
     return Release(known["release"], known["compiler"], tuple(known["libraries"]), folder)
 
 
+def _made_from(kernel):
+    """What the kernel in the cache depends on."""
+    return (kernel, debug_kernel.fragments(kernel)) if kernel.config else kernel
+
+
 def cached(kernel):
     """The kernel's release if it has been fetched, else None."""
-    folder = cache.find(f"kernel-{kernel.name}", kernel)
+    folder = cache.find(f"kernel-{kernel.name}", _made_from(kernel))
     return _read(folder) if folder else None
 
 
 def fetch(kernel):
-    """The kernel's release, fetched if it is not in the cache.
+    """The kernel's release, fetched (a debug kernel: built) if it is not in the cache.
 
     Raises:
         BenchError: it cannot be had.
     """
-    return _read(
-        cache.item(f"kernel-{kernel.name}", lambda folder: _fetch(kernel, folder), kernel)
-    )
+    make = debug_kernel.build if kernel.config else _fetch
+    return _read(cache.item(
+        f"kernel-{kernel.name}", lambda folder: make(kernel, folder), _made_from(kernel)))
