@@ -6,28 +6,17 @@
  * Removing a file waits for those who are in its handlers, so it happens with no
  * lock held that such a handler takes: the files of a parent's directory, which
  * go under parents_lock, never take it.
- *
- * Lifetimes: debugfs holds a removal back until nobody is in the file's
- * handlers, and fails them from then on, so that a handler may use the parent
- * of its file. A file that is open holds the module (owner of its operations).
- * That is no help to an init that fails, which frees the module all the same:
- * so no file can be opened before control_init() is sure to succeed.
  */
-#include <linux/capability.h>
-#include <linux/cred.h>
 #include <linux/debugfs.h>
 #include <linux/err.h>
-#include <linux/fs.h>
 #include <linux/kernel.h>
-#include <linux/module.h>
 #include <linux/printk.h>
 #include <linux/seq_file.h>
-#include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/user_namespace.h>
 
 #include "banner.h"
 #include "control.h"
+#include "control_file.h"
 #include "hook.h"
 #include "input.h"
 #include "parents.h"
@@ -36,85 +25,6 @@
 
 static struct dentry *root_dir;
 static struct dentry *parents_dir;
-
-/* Set when the tree is whole; pairs with the acquire in control_open(). */
-static bool open_for_users;
-
-static int control_open(struct inode *inode, struct file *file,
-			int (*show)(struct seq_file *m, void *unused))
-{
-	/* Pairs with the release in control_init(). */
-	if (!smp_load_acquire(&open_for_users))
-		return -ENODEV;
-	return single_open(file, show, inode->i_private);
-}
-
-/*
- * Each write is one whole command, wherever the file's offset is. @store says
- * in the kernel log why it refused one.
- */
-static ssize_t control_write(struct file *file, const char __user *ubuf,
-			     size_t count, loff_t *ppos, int too_long,
-			     int (*store)(void *private, char *input,
-					  size_t len))
-{
-	char *input;
-	int err;
-
-	input = input_copy(ubuf, count, too_long);
-	if (IS_ERR(input)) {
-		err = PTR_ERR(input);
-		refuse("%pD: write of %zu bytes refused (%d)\n", file, count,
-		       err);
-		return err;
-	}
-	err = store(file_inode(file)->i_private, input, count);
-	kfree(input);
-	if (err)
-		return err;
-	*ppos += count;
-	return count;
-}
-
-/*
- * What a file needs: its open, where it is writable its write, and both in
- * its operations. "show" prints it, name_store() takes a command.
- */
-#define CONTROL_OPEN(name, show)                                       \
-	static int name##_open(struct inode *inode, struct file *file) \
-	{                                                              \
-		return control_open(inode, file, show);                \
-	}
-
-#define CONTROL_WRITE(name, too_long)                                      \
-	static ssize_t name##_write(struct file *file,                     \
-				    const char __user *ubuf, size_t count, \
-				    loff_t *ppos)                          \
-	{                                                                  \
-		return control_write(file, ubuf, count, ppos, too_long,    \
-				     name##_store);                        \
-	}
-
-#define CONTROL_FOPS(file, read_op, write_op)               \
-	static const struct file_operations file##_fops = { \
-		.owner = THIS_MODULE,                       \
-		.open = file##_open,                        \
-		.read = read_op,                            \
-		.write = write_op,                          \
-		.llseek = seq_lseek,                        \
-		.release = single_release,                  \
-	}
-
-/* Addresses are for those who may see them in /proc/kallsyms; the opener counts. */
-static bool shows_addresses(const struct seq_file *m)
-{
-	return file_ns_capable(m->file, &init_user_ns, CAP_SYSLOG);
-}
-
-static unsigned long shown(const struct seq_file *m, unsigned long addr)
-{
-	return shows_addresses(m) ? addr : 0;
-}
 
 static char y_or_n(bool value)
 {
@@ -157,19 +67,20 @@ static int enabled_store(void *private, char *input, size_t len)
 	return err ?: hook_switch(on);
 }
 
-CONTROL_OPEN(enabled, enabled_show);
-CONTROL_WRITE(enabled, -EINVAL);
-CONTROL_FOPS(enabled, seq_read, enabled_write);
+CONTROL_FILE_OPEN(enabled);
+CONTROL_FILE_WRITE(enabled, -EINVAL);
+CONTROL_FILE_READ_WRITE_FOPS(enabled);
 
 static int target_show(struct seq_file *m, void *unused)
 {
 	seq_printf(m, "%s 0x%lx 0x%lx\n", hook_target.symbol,
-		   shown(m, hook_range()->start), shown(m, hook_range()->end));
+		   control_file_addr(m, hook_range()->start),
+		   control_file_addr(m, hook_range()->end));
 	return 0;
 }
 
-CONTROL_OPEN(target, target_show);
-CONTROL_FOPS(target, seq_read, NULL);
+CONTROL_FILE_OPEN(target);
+CONTROL_FILE_READ_FOPS(target);
 
 static int banner_file_show(struct seq_file *m, void *unused)
 {
@@ -193,9 +104,9 @@ static int banner_file_store(void *private, char *input, size_t len)
 	return n < 0 ? n : banner_set(input, n);
 }
 
-CONTROL_OPEN(banner_file, banner_file_show);
-CONTROL_WRITE(banner_file, -EMSGSIZE);
-CONTROL_FOPS(banner_file, seq_read, banner_file_write);
+CONTROL_FILE_OPEN(banner_file);
+CONTROL_FILE_WRITE(banner_file, -EMSGSIZE);
+CONTROL_FILE_READ_WRITE_FOPS(banner_file);
 
 static int other_hits_show(struct seq_file *m, void *unused)
 {
@@ -203,23 +114,24 @@ static int other_hits_show(struct seq_file *m, void *unused)
 	return 0;
 }
 
-CONTROL_OPEN(other_hits, other_hits_show);
-CONTROL_FOPS(other_hits, seq_read, NULL);
+CONTROL_FILE_OPEN(other_hits);
+CONTROL_FILE_READ_FOPS(other_hits);
 
 static int other_last_show(struct seq_file *m, void *unused)
 {
 	const unsigned long parent_ip = parents_other_last();
+	unsigned long call;
 
 	if (parent_ip) {
-		symbol_show(m, call_site_before(parent_ip, hook_range()->start),
-			    shows_addresses(m));
+		call = call_site_before(parent_ip, hook_range()->start);
+		symbol_show(m, call, control_file_addr(m, call));
 		seq_putc(m, '\n');
 	}
 	return 0;
 }
 
-CONTROL_OPEN(other_last, other_last_show);
-CONTROL_FOPS(other_last, seq_read, NULL);
+CONTROL_FILE_OPEN(other_last);
+CONTROL_FILE_READ_FOPS(other_last);
 
 static int redirect_show(struct seq_file *m, void *unused)
 {
@@ -240,9 +152,9 @@ static int redirect_store(void *private, char *input, size_t len)
 	return err;
 }
 
-CONTROL_OPEN(redirect, redirect_show);
-CONTROL_WRITE(redirect, -EINVAL);
-CONTROL_FOPS(redirect, seq_read, redirect_write);
+CONTROL_FILE_OPEN(redirect);
+CONTROL_FILE_WRITE(redirect, -EINVAL);
+CONTROL_FILE_READ_WRITE_FOPS(redirect);
 
 static int hits_show(struct seq_file *m, void *unused)
 {
@@ -250,8 +162,8 @@ static int hits_show(struct seq_file *m, void *unused)
 	return 0;
 }
 
-CONTROL_OPEN(hits, hits_show);
-CONTROL_FOPS(hits, seq_read, NULL);
+CONTROL_FILE_OPEN(hits);
+CONTROL_FILE_READ_FOPS(hits);
 
 static int redirected_show(struct seq_file *m, void *unused)
 {
@@ -262,20 +174,21 @@ static int redirected_show(struct seq_file *m, void *unused)
 	return 0;
 }
 
-CONTROL_OPEN(redirected, redirected_show);
-CONTROL_FOPS(redirected, seq_read, NULL);
+CONTROL_FILE_OPEN(redirected);
+CONTROL_FILE_READ_FOPS(redirected);
 
 static int range_show(struct seq_file *m, void *unused)
 {
 	const struct parent *parent = m->private;
 
-	seq_printf(m, "0x%lx 0x%lx\n", shown(m, parent->range.start),
-		   shown(m, parent->range.end));
+	seq_printf(m, "0x%lx 0x%lx\n",
+		   control_file_addr(m, parent->range.start),
+		   control_file_addr(m, parent->range.end));
 	return 0;
 }
 
-CONTROL_OPEN(range, range_show);
-CONTROL_FOPS(range, seq_read, NULL);
+CONTROL_FILE_OPEN(range);
+CONTROL_FILE_READ_FOPS(range);
 
 static int call_sites_show(struct seq_file *m, void *unused)
 {
@@ -285,15 +198,16 @@ static int call_sites_show(struct seq_file *m, void *unused)
 	for (i = 0; i < parent->nr_sites; i++) {
 		const struct call_site *site = &parent->sites[i];
 
-		seq_printf(m, "0x%lx %s+0x%lx %s\n", shown(m, site->addr),
-			   parent->name, site->addr - parent->range.start,
+		seq_printf(m, "0x%lx %s+0x%lx %s\n",
+			   control_file_addr(m, site->addr), parent->name,
+			   site->addr - parent->range.start,
 			   site->tail ? "tail" : "call");
 	}
 	return 0;
 }
 
-CONTROL_OPEN(call_sites, call_sites_show);
-CONTROL_FOPS(call_sites, seq_read, NULL);
+CONTROL_FILE_OPEN(call_sites);
+CONTROL_FILE_READ_FOPS(call_sites);
 
 /* What keeps calls from the parent from being known as its own; NULL for nothing. */
 static const char *why_no_calls(const struct parent *parent)
@@ -347,8 +261,8 @@ static int why_show(struct seq_file *m, void *unused)
 	return 0;
 }
 
-CONTROL_OPEN(why, why_show);
-CONTROL_FOPS(why, seq_read, NULL);
+CONTROL_FILE_OPEN(why);
+CONTROL_FILE_READ_FOPS(why);
 
 /* Width of "0x" and the digits of an address. */
 #define ADDR_WIDTH ((int)(2 + 2 * sizeof(unsigned long)))
@@ -385,7 +299,8 @@ static int stats_show(struct seq_file *m, void *unused)
 
 	seq_printf(m, "# enabled=%c target=%s range=0x%lx-0x%lx\n",
 		   y_or_n(hook_is_on()), hook_target.symbol,
-		   shown(m, range->start), shown(m, range->end));
+		   control_file_addr(m, range->start),
+		   control_file_addr(m, range->end));
 	seq_printf(m, "%-*s  %-*s %-*s redirect %*s redirected\n", width,
 		   "# parent", ADDR_WIDTH, "start", ADDR_WIDTH, "end",
 		   hits_width, "hits");
@@ -394,8 +309,8 @@ static int stats_show(struct seq_file *m, void *unused)
 		const unsigned long hits = parent_hits(parent, &redirected);
 
 		seq_printf(m, "%-*s  ", width, parent->name);
-		stats_addr(m, shown(m, parent->range.start));
-		stats_addr(m, shown(m, parent->range.end));
+		stats_addr(m, control_file_addr(m, parent->range.start));
+		stats_addr(m, control_file_addr(m, parent->range.end));
 		seq_printf(m, "%-8c %*lu %10lu\n",
 			   y_or_n(READ_ONCE(parent->redirect)), hits_width,
 			   hits, redirected);
@@ -408,8 +323,8 @@ static int stats_show(struct seq_file *m, void *unused)
 	return 0;
 }
 
-CONTROL_OPEN(stats, stats_show);
-CONTROL_FOPS(stats, seq_read, NULL);
+CONTROL_FILE_OPEN(stats);
+CONTROL_FILE_READ_FOPS(stats);
 
 static int reset_store(void *private, char *input, size_t len)
 {
@@ -430,9 +345,8 @@ static int reset_store(void *private, char *input, size_t len)
 	return 0;
 }
 
-CONTROL_OPEN(reset, NULL);
-CONTROL_WRITE(reset, -EINVAL);
-CONTROL_FOPS(reset, NULL, reset_write);
+CONTROL_FILE_WRITE(reset, -EINVAL);
+CONTROL_FILE_WRITE_FOPS(reset);
 
 struct control_file {
 	const char *name;
@@ -510,9 +424,8 @@ static int add_parent_store(void *private, char *input, size_t len)
 	return err;
 }
 
-CONTROL_OPEN(add_parent, NULL);
-CONTROL_WRITE(add_parent, -ENAMETOOLONG);
-CONTROL_FOPS(add_parent, NULL, add_parent_write);
+CONTROL_FILE_WRITE(add_parent, -ENAMETOOLONG);
+CONTROL_FILE_WRITE_FOPS(add_parent);
 
 static int remove_parent_store(void *private, char *input, size_t len)
 {
@@ -538,9 +451,8 @@ static int remove_parent_store(void *private, char *input, size_t len)
 	return err;
 }
 
-CONTROL_OPEN(remove_parent, NULL);
-CONTROL_WRITE(remove_parent, -ENAMETOOLONG);
-CONTROL_FOPS(remove_parent, NULL, remove_parent_write);
+CONTROL_FILE_WRITE(remove_parent, -ENAMETOOLONG);
+CONTROL_FILE_WRITE_FOPS(remove_parent);
 
 static const struct control_file root_files[] = {
 	{ "enabled", 0600, &enabled_fops },
@@ -605,8 +517,7 @@ int control_init(void)
 		return err;
 	}
 
-	/* Pairs with the acquire in control_open(). */
-	smp_store_release(&open_for_users, true);
+	control_files_open_up();
 	return 0;
 }
 

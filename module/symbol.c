@@ -150,12 +150,12 @@ int symbol_find(const char *name, struct symbol_range *range)
  * symbol_show() - print an address as "SYMBOL+0xOFF/0xSIZE [MODULE]"
  * @m: where to
  * @addr: the address
- * @addresses: may the reader see raw addresses? One that no symbol covers any
- *	more (its module is gone) is printed bare, as 0x0 where not.
+ * @bare: printed in its place where no symbol covers it (any more, if it was a
+ *	module's): the address, or 0 for who may not see it
  *
  * Context: any.
  */
-void symbol_show(struct seq_file *m, unsigned long addr, bool addresses)
+void symbol_show(struct seq_file *m, unsigned long addr, unsigned long bare)
 {
 	char text[KSYM_SYMBOL_LEN];
 	unsigned long offset, size;
@@ -164,5 +164,5 @@ void symbol_show(struct seq_file *m, unsigned long addr, bool addresses)
 	if (parse_symbol(text, &offset, &size))
 		seq_puts(m, text);
 	else
-		seq_printf(m, "0x%lx", addresses ? addr : 0);
+		seq_printf(m, "0x%lx", bare);
 }

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What every file under debugfs has in common.
+ *
+ * Lifetimes: debugfs holds the removal of a file back until nobody is in its
+ * handlers, and fails them from then on, so a handler may use what its file is
+ * about. A file that is open holds the module (owner of its operations). That
+ * is no help to an init that fails, which frees the module all the same: so no
+ * file can be opened before init is sure to succeed.
+ */
+#include <linux/capability.h>
+#include <linux/cred.h>
+#include <linux/err.h>
+#include <linux/kernel.h>
+#include <linux/slab.h>
+#include <linux/user_namespace.h>
+
+#include "control_file.h"
+#include "input.h"
+#include "refuse.h"
+
+static bool open_for_users;
+
+/**
+ * control_files_open_up() - from now on the files can be opened
+ *
+ * Context: module init, which cannot fail any more.
+ */
+void control_files_open_up(void)
+{
+	/* Pairs with the acquire in check_open(): what they show is there. */
+	smp_store_release(&open_for_users, true);
+}
+
+static int check_open(void)
+{
+	/* Pairs with the release in control_files_open_up(). */
+	return smp_load_acquire(&open_for_users) ? 0 : -ENODEV;
+}
+
+/**
+ * control_file_open() - open a file that can be read
+ * @inode: its inode, with what it is about in i_private
+ * @file: the file
+ * @show: prints it, with i_private in the private of the seq_file
+ *
+ * Context: may sleep.
+ * Return: 0, -ENODEV while the module is still loading, -ENOMEM.
+ */
+int control_file_open(struct inode *inode, struct file *file,
+		      control_show_fn show)
+{
+	int err = check_open();
+
+	if (err)
+		return err;
+	err = single_open(file, show, inode->i_private);
+	/* Taken away by seq_file; our writes do not care where they are. */
+	if (!err && (file->f_mode & FMODE_WRITE))
+		file->f_mode |= FMODE_PWRITE;
+	return err;
+}
+
+/**
+ * control_file_open_to_write() - open a file that can only be written
+ * @inode: its inode
+ * @file: the file
+ *
+ * Context: any.
+ * Return: 0, -ENODEV while the module is still loading.
+ */
+int control_file_open_to_write(struct inode *inode, struct file *file)
+{
+	return check_open();
+}
+
+/**
+ * control_file_write() - take one command
+ * @file: the file
+ * @ubuf: the user's buffer
+ * @count: its length in bytes
+ * @ppos: the file's offset, which does not matter
+ * @too_long: the error for more than a page
+ * @store: acts on it; given the inode's i_private, a NUL-terminated copy of the
+ *	input that it may change, and the length of that in bytes. Says in the
+ *	kernel log why it refuses
+ *
+ * Each write() is one whole command.
+ *
+ * Context: may sleep.
+ * Return: @count, @too_long, -EFAULT, -ENOMEM, or what @store says.
+ */
+ssize_t control_file_write(struct file *file, const char __user *ubuf,
+			   size_t count, loff_t *ppos, int too_long,
+			   control_store_fn store)
+{
+	char *input;
+	int err;
+
+	input = input_copy(ubuf, count, too_long);
+	if (IS_ERR(input)) {
+		err = PTR_ERR(input);
+		refuse("%pD: write of %zu bytes refused (%d)\n", file, count,
+		       err);
+		return err;
+	}
+	err = store(file_inode(file)->i_private, input, count);
+	kfree(input);
+	if (err)
+		return err;
+	*ppos += count;
+	return count;
+}
+
+/**
+ * control_file_addr() - an address as the reader may see it
+ * @m: where it will be printed
+ * @addr: the address
+ *
+ * The same rule as for /proc/kallsyms: who opened the file counts.
+ *
+ * Context: any in which capabilities may be asked for.
+ * Return: @addr, or 0 where the opener has no CAP_SYSLOG.
+ */
+unsigned long control_file_addr(const struct seq_file *m, unsigned long addr)
+{
+	return file_ns_capable(m->file, &init_user_ns, CAP_SYSLOG) ? addr : 0;
+}
