@@ -65,12 +65,31 @@ test: setup             ## the test suite; KERNELS="6.1 7.*" STRICT=1 TESTS="-k 
 kernels: setup          ## which kernels there are, and what of them is in the cache
 	@$(BENCH) kernels
 
+##@ Installing (module/install.mk)
+install:                ## modules_install and depmod for KDIR; DESTDIR= or INSTALL_MOD_PATH= before it
+uninstall:              ## the other way round
+dkms:                   ## have DKMS build and install it
+dkms-remove:            ## and take it away again
+deb:                    ## the package memevents-hook-dkms, into build/deb
+include module/install.mk
+
+##@ For contributors
+.PHONY: lint test-packaging compile_commands.json
+lint: setup             ## style and static checks of everything
+	@$(PYTHON) -m pytests.lint
+
+test-packaging: setup   ## the package and DKMS on a fresh Debian root
+	@$(PYTHON) -m pytests.packaging
+
+compile_commands.json: module   ## for editors
+	@$(PYTHON) pytests/lint/compile_commands.py $(MODULE) $(KDIR) > $@
+
 ##@ Help
 .PHONY: help
 help:                   ## this list
 	@awk -F ':.*## ' ' \
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z_-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z_.-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  ACCEL=auto|kvm|tcg picks the acceleration of guests, MIRROR=URI the package mirror.'
 	@echo '  $(BENCH) --help: building for, and running commands in, one kernel.'

@@ -30,18 +30,17 @@ static noinline void peer_call(struct seq_file *m, atomic_long_t *events)
 #endif
 	asm volatile("leaq 1f(%%rip), %%rax\n\t"
 		     "pushq %%rax\n\t"
-		     "pushq %[target]\n\t"
-		     ASM_RET
-		     "1:"
-		     : "+D" (m), "+S" (events)
-		     : [target] "r" (peer_target)
+		     "pushq %[target]\n\t" ASM_RET "1:"
+		     : "+D"(m), "+S"(events)
+		     : [target] "r"(peer_target)
 		     : "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "cc",
 		       "memory");
 #else
 	peer_target(m, events);
-	barrier();	/* no tail call: the return address is ours */
+	barrier(); /* no tail call: the return address is ours */
 #endif
 }
+
 STACK_FRAME_NON_STANDARD(peer_call);
 
 static int peer_events_show(struct seq_file *m, void *v)

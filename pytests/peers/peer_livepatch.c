@@ -10,7 +10,8 @@ MODULE_PARM_DESC(symbol, "the function to patch");
 
 static bool parent;
 module_param(parent, bool, 0444);
-MODULE_PARM_DESC(parent, "it has the type of a caller (a seq_file show function)");
+MODULE_PARM_DESC(parent,
+		 "it has the type of a caller (a seq_file show function)");
 
 static void peer_target(struct seq_file *m, atomic_long_t *events)
 {
@@ -23,14 +24,11 @@ static int peer_parent(struct seq_file *m, void *v)
 	return 0;
 }
 
-static struct klp_func peer_funcs[] = {
-	{ .new_func = peer_target },
-	{ }
-};
+static struct klp_func peer_funcs[] = { { .new_func = peer_target }, {} };
 
 static struct klp_object peer_objects[] = {
-	{ .funcs = peer_funcs },	/* vmlinux */
-	{ }
+	{ .funcs = peer_funcs }, /* vmlinux */
+	{}
 };
 
 static struct klp_patch peer_patch = {

@@ -35,7 +35,7 @@ def run_in(root, name, inside, binds, writable=False):
             lines.append(f"mount -o remount,bind,ro {inner}")
     if not writable:
         lines.append("mount -o remount,bind,ro \"$at\"")
-    prelude = "export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8\n"
+    prelude = "export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C PYTHONUTF8=1\n"
     lines.append(f"exec chroot \"$at\" /bin/sh -c {shlex.quote(prelude + inside)}")
     command = ["unshare", "--mount", "--pid", "--fork", "--kill-child",
                "sh", "-c", "\n".join(lines)]
