@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 
+from . import demo as demo_session
 from . import image, release, suite, toolchain
 from .cache import TOP
 from .errors import BenchError, GuestLost
@@ -65,6 +66,34 @@ def test(arguments):
     return suite.run(pick(arguments.kernels), arguments.pytest, arguments.strict)
 
 
+def demo(arguments):
+    """Show the main job on a stock kernel, as a session at a root prompt."""
+    return demo_session.run(arguments.kernels)
+
+
+def kernels(arguments):
+    """List the kernels, and what of them is in the cache."""
+    rows = [("kernel", "suite", "arch", "release", "compiler", "kernel is", "toolchain is",
+             "guest root is")]
+    for kernel in pick(arguments.kernels):
+        rows.append((kernel.name, kernel.suite, kernel.arch, *_state(kernel)))
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
+def _state(kernel):
+    known = release.cached(kernel)
+    names = (known.release, known.compiler) if known else release.look_up(kernel)
+    there = {True: "cached", False: "missing"}
+    return (
+        *names,
+        there[bool(known)],
+        there[bool(known and toolchain.cached(kernel, known))],
+        there[bool(image.cached_root(kernel.base_suite, kernel.arch))],
+    )
+
+
 def _parser():
     parser = argparse.ArgumentParser(prog="python3 -m pytests.vm", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -77,6 +106,8 @@ def _parser():
 
     command = add(build)
     command.add_argument("kernels", nargs="?", default=KERNELS)
+    for function in (demo, kernels):
+        add(function).add_argument("kernels", nargs="?", default=KERNELS)
     command = add(test)
     command.add_argument("kernels", nargs="?", default=KERNELS,
                          help="shell patterns, in one word; all kernels if empty")

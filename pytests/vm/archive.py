@@ -112,7 +112,8 @@ class Archive:
         Raises:
             BenchError: the mirror does not have the suite, or cannot be reached.
         """
-        (self._folder / "lists" / "partial").mkdir(parents=True, exist_ok=True)
+        for folder in ("lists/partial", "cache/archives/partial"):
+            (self._folder / folder).mkdir(parents=True, exist_ok=True)
         (self._folder / "status").touch()
         (self._folder / "sources.list").write_text(sources(self.suite), encoding="ascii")
         archs = " ".join(f'"{arch}";' for arch in dict.fromkeys(("amd64", self.arch)))
@@ -120,17 +121,24 @@ class Archive:
             acquire_options()
             + f'Dir::State::Lists "{self._folder}/lists";\n'
             f'Dir::State::status "{self._folder}/status";\n'
-            f'Dir::Cache::pkgcache "";\nDir::Cache::srcpkgcache "";\n'
+            f'Dir::Cache "{self._folder}/cache";\n'
             f'Dir::Etc::sourcelist "{self._folder}/sources.list";\n'
             'Dir::Etc::sourceparts "/dev/null";\n'
             'Dir::Etc::preferences "/dev/null";\nDir::Etc::preferencesparts "/dev/null";\n'
             'APT::Architecture "amd64";\nAPT::Get::List-Cleanup "false";\n'
             'APT::Sandbox::User "root";\n'
-            f"APT::Architectures {{{archs}}};\n",
+            f"APT::Architectures {{{archs}}};\n"
+            + self._default_release(),
             encoding="utf-8",
         )
         with locked(f"apt-{self.suite}-{self.arch}"):
             run(["apt-get", "-q", "update"], env=self._environ)
+
+    def _default_release(self):
+        """apt holds a backport for newer than its base only if told to; security updates it likes."""
+        if self.suite.endswith("-backports"):
+            return f'APT::Default-Release "{self.suite}";\n'
+        return ""
 
     def depends(self, package):
         """What the newest version of the package depends on, as apt writes it.

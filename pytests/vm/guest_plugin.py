@@ -37,18 +37,24 @@ def pytest_runtest_logstart(nodeid):
     _tell("start", test=nodeid)
 
 
+def _first_line(longrepr):
+    crash = getattr(longrepr, "reprcrash", None)
+    return (crash.message if crash else str(longrepr)).strip().split("\n")[0]
+
+
 def pytest_runtest_logreport(report):
     """A test is what the worst of its set-up, call and teardown is."""
     if report.when == "setup":
-        _outcome.update(outcome="passed", seconds=0.0, text="")
+        _outcome.update(outcome="passed", seconds=0.0, why="", text="")
     _outcome["seconds"] += report.duration
     if report.failed:
         _outcome["outcome"] = "failed"
+        _outcome["why"] = _outcome["why"] or _first_line(report.longrepr)
         _outcome["text"] += f"[{report.when}] {report.longreprtext}\n"
     elif report.skipped and _outcome["outcome"] == "passed":
         _outcome["outcome"] = "skipped"
         reason = getattr(report, "wasxfail", None) or report.longrepr
-        _outcome["text"] = reason if isinstance(reason, str) else reason[2]
+        _outcome["why"] = reason if isinstance(reason, str) else reason[2]
     if report.when == "teardown":
         _tell("result", test=report.nodeid, **_outcome)
 

@@ -9,8 +9,8 @@ from .host import as_root, run
 
 # In every guest, from the kernel's own suite. Small: it all goes through TCG.
 PACKAGES = (
-    "base-files", "base-passwd", "coreutils", "dash", "grep", "hostname", "kmod", "libc-bin",
-    "mawk", "mount", "procps", "python3", "python3-pytest", "sed", "trace-cmd", "util-linux",
+    "base-files", "base-passwd", "coreutils", "dash", "diffutils", "grep", "hostname", "kmod",
+    "libc-bin", "mawk", "mount", "procps", "python3", "python3-pytest", "sed", "trace-cmd", "util-linux",
 )
 
 # Nothing is configured in the root: make what the packages would have made then, and leave out
@@ -65,12 +65,18 @@ def _pack(folder, archive):
                  "."]))
 
 
+INPUTS = (PACKAGES, PREPARE, COMPILE)
+
+
+def cached_root(suite, arch):
+    """Where the guest root of a suite is, if it is in the cache; else None."""
+    return cache.find(f"guest-{suite}-{arch}", INPUTS)
+
+
 def guest_root(suite, arch):
     """The unpacked guest root of a suite, made if it is missing; root.cpio lies beside it."""
     return cache.item(
-        f"guest-{suite}-{arch}",
-        lambda folder: _bootstrap(suite, arch, folder),
-        (PACKAGES, PREPARE, COMPILE),
+        f"guest-{suite}-{arch}", lambda folder: _bootstrap(suite, arch, folder), INPUTS
     ) / "root"
 
 

@@ -13,12 +13,14 @@ class Result:
     """One test on one kernel.
 
     outcome: passed, failed or skipped.
-    text: why it failed or was skipped.
+    why: why it failed or was skipped, in a line.
+    text: the same at length.
     """
 
     test: str
     outcome: str
     seconds: float = 0.0
+    why: str = ""
     text: str = ""
 
 
@@ -57,9 +59,8 @@ class KernelReport:
             )
             if result.outcome != "passed":
                 tag = "failure" if result.outcome == "failed" else "skipped"
-                first = result.text.strip().splitlines()[-1:] or [""]
-                ElementTree.SubElement(case, tag, message=_printable(first[0])).text = _printable(
-                    result.text)
+                detail = ElementTree.SubElement(case, tag, message=_printable(result.why))
+                detail.text = _printable(result.text)
         top = ElementTree.Element("testsuites")
         top.append(suite)
         ElementTree.ElementTree(top).write(path, encoding="utf-8", xml_declaration=True)
@@ -90,7 +91,7 @@ def refuse_skips(report):
         ):
             report.results[result.test] = Result(
                 result.test, "failed", result.seconds,
-                f"skipped, and {SKIPS.name} gives no reason why it may be: {result.text}",
+                f"skipped, and {SKIPS.name} gives no reason why it may be: {result.why}",
             )
 
 
@@ -100,7 +101,7 @@ def print_summary(reports):
     for report in reports:
         for result in report.results.values():
             if result.outcome == "skipped":
-                skips.setdefault((result.test, result.text), []).append(report.kernel.name)
+                skips.setdefault((result.test, result.why), []).append(report.kernel.name)
     if skips:
         print("\nSkipped:")
         for (test, reason), names in sorted(skips.items()):
@@ -110,8 +111,7 @@ def print_summary(reports):
     if failures:
         print("\nFailed:")
         for name, result in failures:
-            last = result.text.strip().splitlines()[-1:] or [""]
-            print(f"  {name}: {result.test}: {last[0]}")
+            print(f"  {name}: {result.test}: {result.why}")
 
     rows = [("kernel", "release", "arch", "passed", "failed", "skipped", "seconds")]
     rows += [

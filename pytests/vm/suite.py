@@ -64,13 +64,13 @@ class KernelRun:
             while self._one_guest():
                 pass
         except BenchError as error:
-            self._fail("set-up", str(error))
+            self._fail("set-up", str(error).partition("\n")[0], str(error))
         self.report.seconds = time.monotonic() - start
         self.report.write_junit(self._folder / "junit.xml")
         return self.report
 
-    def _fail(self, test, text):
-        self._take(Result(test, "failed", 0.0, text))
+    def _fail(self, test, why, text=""):
+        self._take(Result(test, "failed", 0.0, why, text or why))
 
     def _take(self, result):
         self.report.add(result)
@@ -112,7 +112,7 @@ class KernelRun:
             return self._more("a splat")
         if code not in (0, 1) or not self._collected:
             log = (self._folder / f"pytest{suffix}.log").read_text(errors="replace")
-            self._fail("pytest", f"{log}\npytest's exit code was {code}")
+            self._fail("pytest", f"pytest's exit code was {code}", log)
         for test in self._remaining or ():
             self._fail(test, "it was not run")
         return False
@@ -120,9 +120,9 @@ class KernelRun:
     def _lost(self, why, console):
         """The guest was lost in the tests: blame the one that ran."""
         tail = console.read_text(errors="replace").splitlines()[-60:]
-        if self._current:
-            self._remaining.discard(self._current)
-        self._fail(self._current or "guest after the tests",
+        if self._current in self._remaining:
+            self._remaining.remove(self._current)
+        self._fail(self._current or "guest after the tests", f"guest lost: {why}",
                    "\n".join([*tail, f"guest lost: {why}"]))
         return self._more("a lost guest")
 
@@ -131,7 +131,7 @@ class KernelRun:
         if not self._remaining:
             return False
         if self.report.guests >= MAX_GUESTS:
-            for test in sorted(self._remaining):
+            for test in self._remaining:
                 self._fail(test, f"not run: {self.report.guests} guests were thrown away")
             return False
         say(self._kernel, f"after {why}: {len(self._remaining)} tests go on in a fresh guest")
@@ -155,14 +155,15 @@ class KernelRun:
     def _on_event(self, event):
         if event["event"] == "collected":
             self._collected = True
-            self._remaining = set(event["tests"])
+            self._remaining = event["tests"]
             self._current = None
         elif event["event"] == "start":
             self._current = event["test"]
         elif event["event"] == "result":
             self._current = None
-            self._remaining.discard(event["test"])
-            self._take(Result(event["test"], event["outcome"], event["seconds"], event["text"]))
+            self._remaining.remove(event["test"])
+            self._take(Result(event["test"], event["outcome"], event["seconds"], event["why"],
+                              event["text"]))
 
     def _scan_end(self, console):
         """Look for splats that came after the last test's own look at the log."""
@@ -171,7 +172,7 @@ class KernelRun:
         splats = [line for line in last.splitlines()
                   if any(re.search(pattern, line) for pattern in kernel_log.SPLATS)]
         if splats:
-            self._fail(f"log after the tests ({console.name})", "\n".join(splats))
+            self._fail(f"log after the tests ({console.name})", splats[0], "\n".join(splats))
 
 
 def workers():
@@ -208,7 +209,7 @@ def run(kernels, options, strict):
             report.write_junit(RESULTS / report.kernel.name / "junit.xml")
     for report in reports:
         if not report.results:
-            report.add(Result("tests", "failed", 0.0, "not one test was run"))
+            report.add(Result("tests", "failed", why="not one test was run"))
     print_summary(reports)
     failed = any(report.count("failed") for report in reports)
     passed = all(report.count("passed") for report in reports)

@@ -30,12 +30,23 @@ HARMLESS = (
 )
 
 
+def _item(kernel, release):
+    """The name of the toolchain in the cache, and the packages in it."""
+    compiler = release.compiler + CROSS_SUFFIX[kernel.arch]
+    return f"toolchain-{kernel.base_suite}-{compiler}", (*TOOLS, compiler, *release.libraries)
+
+
+def cached(kernel, release):
+    """Where the toolchain for a kernel is, if it is in the cache; else None."""
+    name, packages = _item(kernel, release)
+    return cache.find(name, (packages, CONFIGURE))
+
+
 def toolchain(kernel, release):
     """The folder of a root with the kernel's compiler in it, made if it is missing."""
-    compiler = release.compiler + CROSS_SUFFIX[kernel.arch]
-    packages = (*TOOLS, compiler, *release.libraries)
+    name, packages = _item(kernel, release)
     return cache.item(
-        f"toolchain-{kernel.base_suite}-{compiler}",
+        name,
         lambda folder: bootstrap(folder, kernel.base_suite, "amd64", packages, CONFIGURE),
         (packages, CONFIGURE),
     )
