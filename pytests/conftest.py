@@ -43,15 +43,20 @@ def _missing():
     return None
 
 
-def pytest_runtest_logfinish(nodeid):
-    """End the session after a splat: what such a kernel says is worth nothing."""
-    if not _splats:
-        return
+def pytest_sessionfinish(session):
+    """Tell by the exit status that the session ended because of a splat."""
+    if _splats:
+        session.exitstatus = EXIT_SPLAT
+
+
+def _stop(request, splats):
+    """End the session after this test: what a kernel says after a splat is worth nothing."""
+    _splats.extend(splats)
+    request.session.shouldstop = f"splat: {splats[0]}"
     path = os.environ.get("MEMEVENTS_SPLAT_FILE")
     if path:
         with open(path, "a", encoding="utf-8") as file:
-            file.write(f"{nodeid}: {_splats[0]}\n")
-    pytest.exit(f"splat in {nodeid}: {_splats[0]}", EXIT_SPLAT)
+            file.write(f"{request.node.nodeid}: {splats[0]}\n")
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +78,7 @@ def kernel_log(request):
     if news:
         splats.append(f"taint changed by {news:#x}")
     if splats:
-        _splats.extend(splats)
+        _stop(request, splats)
         pytest.fail("the kernel log has a splat:\n" + "\n".join(splats), pytrace=False)
 
 
@@ -88,6 +93,7 @@ def nothing_left(kernel_log):
     left = memevents.leftovers() + peer_module.leftovers()
     left += [f"cgroup {name}" for name in memcg.leftovers() if name != _session_cgroup()]
     peer_module.unload_all()
+    memevents.close_files()
     if memevents.module_loaded(memevents.MODULE):
         memevents.Hook().unload()
     assert not left, "the test left behind: " + "; ".join(left)
@@ -136,6 +142,7 @@ def hook(originals):
     """The module, not loaded. Unloaded after the test, and nothing of it may stay."""
     hook = memevents.Hook()
     yield hook
+    memevents.close_files()
     if hook.loaded:
         hook.unload()
     left = memevents.leftovers()

@@ -139,6 +139,17 @@ def traced(symbol=TARGET):
     return None
 
 
+def close_files():
+    """Close what this process has open of the tree: a test that failed half-way left it so."""
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            path = os.readlink(os.path.join("/proc/self/fd", name))
+        except FileNotFoundError:
+            continue
+        if path == ROOT or path.startswith(ROOT + "/"):
+            os.close(int(name))
+
+
 def leftovers():
     """Return what of the module is left in the kernel, as a list of words; empty is clean."""
     left = []
@@ -295,14 +306,17 @@ class Hook:
         }
 
     @contextlib.contextmanager
-    def refuses(self, number):
-        """Assert that the body raises OSError with errno number, and changes nothing."""
+    def refuses(self, number, what=""):
+        """Assert that the body raises OSError with errno number, and changes nothing.
+
+        what: says which data it is about.
+        """
         before = self.state()
-        with expect_errno(number):
+        with expect_errno(number, what):
             yield
         after = self.state()
         for name, value in before.items():
-            assert after[name] == value, f"a refused write changed {name}"
+            assert after[name] == value, f"a refused write changed {name}: {what}"
 
 
 @contextlib.contextmanager
