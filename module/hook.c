@@ -201,7 +201,8 @@ int hook_switch(bool to)
 /**
  * hook_is_on() - is the hook in the kernel?
  *
- * Context: any; the answer may be old already.
+ * Context: any.
+ * Return: true where it is; that may be over already.
  */
 bool hook_is_on(void)
 {
@@ -234,6 +235,7 @@ const char *hook_why(void)
  * hook_range() - where the target is
  *
  * Context: any, after hook_init().
+ * Return: its range, which never changes.
  */
 const struct symbol_range *hook_range(void)
 {

@@ -76,6 +76,7 @@ static int probe_once(struct kprobe *kp)
  * an instruction.
  *
  * Context: may sleep; takes the locks of kprobes.
+ * Return: true where there is one.
  */
 bool symbol_is_insn(unsigned long addr)
 {
@@ -89,6 +90,7 @@ bool symbol_is_insn(unsigned long addr)
  * @start: its first byte
  *
  * Context: may sleep; takes the locks of kprobes.
+ * Return: true for a function that kprobes would take; false for data, too.
  */
 bool symbol_is_function(unsigned long start)
 {

@@ -21,6 +21,8 @@ struct symbol_range {
  * symbol_range_overlaps() - do two functions share a byte?
  * @a: one range
  * @b: the other
+ *
+ * Return: true where they do.
  */
 static inline bool symbol_range_overlaps(const struct symbol_range *a,
 					 const struct symbol_range *b)
