@@ -70,7 +70,7 @@ def _look_up(kernel, archive):
     release = _one(r"\blinux-headers-(\d\S+)", archive.depends(meta + of_arch), meta)[1]
     headers = f"linux-headers-{release}"
     needed = archive.depends(headers + of_arch)
-    common = _one(r"\blinux-headers-\S+-common\b", needed, headers)[0]
+    common = _one(r"\blinux-headers-\S+-common[^\s,]*", needed, headers)[0]
     kbuild = _one(r"\blinux-kbuild-[^\s,]+", needed, headers)[0]
     # Until 7.x the image was in linux-image-RELEASE; now that only depends on it.
     image = f"linux-binary-{release}"
