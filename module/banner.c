@@ -20,9 +20,9 @@ struct banner {
 	char line[]; /* @len bytes, the newline among them; no NUL */
 };
 
-/* Held by whoever replaces the banner; NULL is the empty one. */
+/* Held by whoever replaces the banner. */
 static DEFINE_MUTEX(banner_lock);
-static struct banner __rcu *banner;
+struct banner __rcu *banner;
 
 /**
  * banner_set() - replace the banner
@@ -57,12 +57,12 @@ int banner_set(const char *text, size_t len)
 }
 
 /**
- * banner_show() - print the banner, as a line of its own
+ * banner_print() - the part of banner_show() that is out of line
  * @m: where to
  *
- * Context: any process context; does not sleep, so a replacement may call it.
+ * Context: as of banner_show().
  */
-void banner_show(struct seq_file *m)
+void banner_print(struct seq_file *m)
 {
 	const struct banner *b;
 

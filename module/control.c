@@ -119,8 +119,11 @@ CONTROL_FILE_READ_FOPS(other_hits);
 
 static int other_last_show(struct seq_file *m, void *unused)
 {
-	const unsigned long parent_ip = parents_other_last();
-	unsigned long call;
+	unsigned long parent_ip, call;
+
+	mutex_lock(&parents_lock);
+	parent_ip = parents_other_last();
+	mutex_unlock(&parents_lock);
 
 	if (parent_ip) {
 		call = call_site_before(parent_ip, hook_range()->start);

@@ -36,10 +36,9 @@ static __always_inline bool send(struct parent *parent,
  * The rare calls: from where no decoded call is, or traced. Takes the handler's
  * arguments as they are, so that handing over to it is a jump.
  */
-static noinline notrace void route_slow(unsigned long ip,
-					unsigned long parent_ip,
-					struct ftrace_ops *op,
-					struct compat_ftrace_regs *fregs)
+static noinline __noclone notrace void
+route_slow(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *op,
+	   struct compat_ftrace_regs *fregs)
 {
 	struct parent *parent = parents_search(parent_ip);
 	const bool redirected = send(parent, fregs);

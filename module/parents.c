@@ -30,25 +30,10 @@
 #include "parents.h"
 #include "refuse.h"
 
-/*
- * struct parents_table - the ranges of the listed parents, for the handler's search
- *
- * The first row covers whatever lies below all parents. Its start is 0, so the
- * search always ends on a row, and its parent's range is empty.
- */
-struct parents_table {
-	struct rcu_head rcu;
-	unsigned int nr; /* rows, the first among them */
-	struct parents_row {
-		unsigned long start;
-		struct parent *parent;
-	} rows[];
-};
-
 /* Held by whoever changes the list or walks it. */
 DEFINE_MUTEX(parents_lock);
 
-static struct parents_table __rcu *table;
+struct parents_table __rcu *parents_table;
 static unsigned long target;
 
 static const struct parent_site no_site;
@@ -57,6 +42,7 @@ const struct parent_site *parent_sites[PARENT_SITES] = {
 };
 
 static DEFINE_PER_CPU(struct parent_counters, other_counters);
+/* What earlier tables had noted; under parents_lock. */
 static unsigned long other_last;
 
 /* The row for calls from outside every listed parent. */
@@ -67,7 +53,8 @@ struct parent parents_other = {
 
 static struct parents_table *table_locked(void)
 {
-	return rcu_dereference_protected(table, lockdep_is_held(&parents_lock));
+	return rcu_dereference_protected(parents_table,
+					 lockdep_is_held(&parents_lock));
 }
 
 /**
@@ -79,11 +66,11 @@ static struct parents_table *table_locked(void)
  *
  * Context: the handler; must not sleep voluntarily while it uses the result.
  * Return: the parent; for a call from none that is listed &parents_other,
- * having noted the caller.
+ * having noted the caller in the table.
  */
 noinline notrace struct parent *parents_search(unsigned long parent_ip)
 {
-	const struct parents_table *t = rcu_dereference_raw(table);
+	struct parents_table *t = rcu_dereference_raw(parents_table);
 	const unsigned long call = parent_ip - 1;
 	const struct parents_row *row = t->rows;
 	unsigned int nr = t->nr;
@@ -98,9 +85,7 @@ noinline notrace struct parent *parents_search(unsigned long parent_ip)
 	if (call < row->parent->range.end)
 		return row->parent;
 
-	/* All CPUs share the note: leave it alone when it says so already. */
-	if (READ_ONCE(other_last) != parent_ip)
-		WRITE_ONCE(other_last, parent_ip);
+	WRITE_ONCE(t->nobody, parent_ip);
 	return &parents_other;
 }
 
@@ -153,7 +138,9 @@ static void table_publish(struct parents_table *new)
 {
 	struct parents_table *old = table_locked();
 
-	rcu_assign_pointer(table, new);
+	/* A call in flight may yet note its caller in the old table: too late. */
+	other_last = READ_ONCE(old->nobody) ?: other_last;
+	rcu_assign_pointer(parents_table, new);
 	sites_publish(new);
 	call_rcu_tasks(&old->rcu, table_free);
 }
@@ -360,12 +347,12 @@ struct parent *parents_nth(unsigned int n)
 /**
  * parents_other_last() - the last call from outside every listed parent
  *
- * Context: any.
+ * Context: parents_lock is held.
  * Return: its return address; 0 for none since the last reset.
  */
 unsigned long parents_other_last(void)
 {
-	return READ_ONCE(other_last);
+	return READ_ONCE(table_locked()->nobody) ?: other_last;
 }
 
 /**
@@ -457,8 +444,8 @@ void parents_reset(void)
 	for (i = 0; (parent = parents_nth(i)); i++)
 		parent_reset(parent);
 
-	/* In this order a call counted after the reset has its caller noted. */
-	WRITE_ONCE(other_last, 0);
+	other_last = 0;
+	WRITE_ONCE(table_locked()->nobody, 0);
 	parent_reset(&parents_other);
 }
 
@@ -476,7 +463,7 @@ int parents_init(unsigned long target_start)
 	if (!empty)
 		return -ENOMEM;
 	target = target_start;
-	rcu_assign_pointer(table, empty);
+	rcu_assign_pointer(parents_table, empty);
 	return 0;
 }
 
@@ -487,7 +474,8 @@ int parents_init(unsigned long target_start)
  */
 void parents_exit(void)
 {
-	struct parents_table *t = rcu_dereference_protected(table, true);
+	struct parents_table *t =
+		rcu_dereference_protected(parents_table, true);
 	unsigned int i;
 
 	/* The callbacks of earlier removals are code of this module. */
