@@ -30,6 +30,20 @@ char *input_copy(const char __user *ubuf, size_t count, int too_long)
 	return memdup_user_nul(ubuf, count);
 }
 
+/*
+ * The text between the blanks around it, or NULL where there is a NUL within or
+ * a byte that is not ASCII: strim() takes Latin-1's NBSP for a blank.
+ */
+static char *word_in(char *text, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if (!text[i] || !isascii(text[i]))
+			return NULL;
+	return strim(text);
+}
+
 /**
  * input_bool() - read a boolean
  * @text: the input; the blanks behind the word are cut off in place
@@ -52,10 +66,9 @@ int input_bool(char *text, size_t len, bool *value)
 	const char *word;
 	int i;
 
-	if (strnlen(text, len) != len)
+	word = word_in(text, len);
+	if (!word)
 		return -EINVAL;
-
-	word = strim(text);
 	for (i = 0; i < ARRAY_SIZE(words); i++) {
 		if (!strcasecmp(word, words[i].word)) {
 			*value = words[i].value;
@@ -79,14 +92,11 @@ int input_symbol(char *text, size_t len, char **name)
 {
 	char *word, *c;
 
-	if (strnlen(text, len) != len)
-		return -EINVAL;
-
-	word = strim(text);
-	if (!*word)
+	word = word_in(text, len);
+	if (!word || !*word)
 		return -EINVAL;
 	for (c = word; *c; c++)
-		if (!isascii(*c) || !isgraph(*c))
+		if (!isgraph(*c))
 			return -EINVAL;
 	if (c - word >= KSYM_NAME_LEN)
 		return -ENAMETOOLONG;
