@@ -9,6 +9,9 @@ Record.__doc__ = "A record of /dev/kmsg: its level (0-7), its number, its text w
 
 PREFIX = "memevents_hook: "
 
+#: Kernel log level KERN_CRIT: this and below is worse than an error.
+CRITICAL = 2
+
 #: A line that any of these finds is a fault of the kernel's, whoever caused it.
 SPLATS = [re.compile(pattern) for pattern in (
     r"\bWARNING:",
@@ -27,7 +30,7 @@ SPLATS = [re.compile(pattern) for pattern in (
     r"rcu.*kthread starved",
     r"rcu_tasks.*stall",
     r"INFO: task .* blocked for more than",
-    r"(soft|hard) ?lockup|hard LOCKUP",
+    r"soft lockup - CPU|[Hh]ard LOCKUP",
     r"possible (circular|recursive) locking|possible irq lock inversion",
     r"inconsistent lock state",
     r"Invalid wait context",
@@ -110,13 +113,20 @@ class KernelLog:
                 if text.startswith(PREFIX) and "taint" not in text]
 
     def splats(self):
-        """Return the texts that tell of a fault."""
-        return find_splats(record.text for record in self.records())
+        """Return the texts that tell of a fault; among ours, whatever is critical."""
+        records = self.records()
+        return find_splats(record.text for record in records) + \
+            [record.text for record in records
+             if record.text.startswith(PREFIX) and record.level <= CRITICAL]
 
 
 def find_splats(texts):
-    """Return those of the texts that tell of a fault of the kernel's."""
-    return [text for text in texts if any(splat.search(text) for splat in SPLATS)]
+    """Return those of the texts that tell of a fault of the kernel's.
+
+    Not those of our module: they name functions, such as hardlockup_detector_perf_disable.
+    """
+    return [text for text in texts
+            if not text.startswith(PREFIX) and any(splat.search(text) for splat in SPLATS)]
 
 
 def taint(path="/proc/sys/kernel/tainted"):

@@ -211,6 +211,7 @@ def files(cgroup, originals):
     events, local = originals
     return [(cgroup.events, {0: events, 1: LINE + events}), (cgroup.local, {0: local, 1: local})]
 
+
 @pytest.fixture
 def full(loaded, symbols):
     """The module with as many parents listed as there may be."""
