@@ -67,9 +67,12 @@ def kernel_log(request):
     ignored = kernel_log_module.TAINT_MODULE
     if request.node.get_closest_marker("livepatch"):
         ignored |= kernel_log_module.TAINT_LIVEPATCH
+    expected = request.node.get_closest_marker("kernel_warns")
+    if expected:
+        ignored |= kernel_log_module.TAINT_WARN
     yield log
     try:
-        splats = log.splats()
+        splats = log.splats(expected.args if expected else ())
     except kernel_log_module.LogLost as error:
         pytest.fail(f"the kernel log cannot be vouched for: {error}", pytrace=False)
     finally:

@@ -53,6 +53,8 @@ SPLATS = [re.compile(pattern) for pattern in (
 
 #: Bits of /proc/sys/kernel/tainted that loading a module of ours sets: O, E.
 TAINT_MODULE = 1 << 12 | 1 << 13
+#: W: the kernel has warned.
+TAINT_WARN = 1 << 9
 #: K: a livepatch has been loaded.
 TAINT_LIVEPATCH = 1 << 15
 
@@ -112,10 +114,13 @@ class KernelLog:
         return [text[len(PREFIX):] for text in self.since(mark)
                 if text.startswith(PREFIX) and "taint" not in text]
 
-    def splats(self):
-        """Return the texts that tell of a fault; among ours, whatever is critical."""
+    def splats(self, expected=()):
+        """Return the texts that tell of a fault; among ours, whatever is critical.
+
+        expected: functions that may WARN().
+        """
         records = self.records()
-        return find_splats(record.text for record in records) + \
+        return find_splats(without_warnings((record.text for record in records), expected)) + \
             [record.text for record in records
              if record.text.startswith(PREFIX) and record.level <= CRITICAL]
 
@@ -127,6 +132,25 @@ def find_splats(texts):
     """
     return [text for text in texts
             if not text.startswith(PREFIX) and any(splat.search(text) for splat in SPLATS)]
+
+
+def without_warnings(texts, functions):
+    """Return the texts without the reports of WARN()s that stand in one of those functions."""
+    left, report = [], None
+    for text in texts:
+        if report is None:
+            if "[ cut here ]" in text:
+                report = [text]
+            else:
+                left.append(text)
+            continue
+        report.append(text)
+        if "end trace" in text:
+            at = [re.search(r"WARNING: .* at (\w+)\+", line) for line in report]
+            if not any(found and found[1] in functions for found in at):
+                left += report
+            report = None
+    return left + (report or [])
 
 
 def taint(path="/proc/sys/kernel/tainted"):

@@ -1,0 +1,103 @@
+"""ftrace shuts itself down under the hook: no text that can be reached is freed."""
+
+import os
+import sys
+
+import memevents
+from boots import common
+from memevents import BANNER, LOCAL_SHOW, MODULE, SHOW, TARGET
+
+PEER = os.path.join(memevents.HERE, "peers", "peer_ftrace_bug.ko")
+
+
+class Dead:
+    """The module loaded, then ftrace dead."""
+
+    def __init__(self, log, cgroup, originals, **parameters):
+        self.hook = memevents.Hook()
+        self.log = log
+        self._cgroup = cgroup
+        self._originals = originals
+        self.hook.load(**parameters)
+        self.routed(parameters.get("enabled", True))
+        memevents.insmod(PEER)
+        assert any("ftrace" in line for line in log.splats()), "ftrace lives"
+        print("ftrace has shut itself down", flush=True)
+
+    def routed(self, redirected=True):
+        """Both files still work, through the hook or not."""
+        line = BANNER.encode() + b"\n" if redirected else b""
+        for _ in range(100):
+            assert self._cgroup.read_events() == line + self._originals[0]
+            assert self._cgroup.read_local() == self._originals[1]
+        print(f"memory.events {'is still redirected' if redirected else 'as ever'}", flush=True)
+
+    def refcount(self):
+        """Return the module's reference count."""
+        return int(memevents.read_file(f"/sys/module/{MODULE}/refcnt"))
+
+
+def flip(*watched):
+    """A flip finds out: it fails, pins the module, and everything goes on."""
+    dead = Dead(*watched)
+    mark = dead.log.mark()
+    common.expect("refcount", dead.refcount(), 0)
+    for attempt in (1, 2):
+        common.expect(f"echo 0 > enabled, {attempt}.", common.errno_of(
+            lambda: dead.hook.write("enabled", "0")), "ENODEV")
+        common.expect("refcount", dead.refcount(), 1)
+        common.expect("enabled", dead.hook.read("enabled"), "Y\n")
+    common.said(dead.log, mark, "does not let go")
+    common.expect("rmmod", common.errno_of(dead.hook.unload), "EAGAIN")
+    dead.routed()
+    dead.hook.write(f"parents/{SHOW}/redirect", "0")
+    dead.routed(False)
+    hits = dead.hook.hits(LOCAL_SHOW)[0]
+    dead.routed(False)
+    common.expect("calls counted", dead.hook.hits(LOCAL_SHOW)[0] - hits, 100)
+    print("why:", dead.hook.why()[TARGET])
+    common.expect("why names it", "shut itself down" in dead.hook.why()[TARGET], True)
+
+
+def unload(*watched):
+    """An exit finds out: it says so and waits for ever, with the text in its place."""
+    dead = Dead(*watched)
+    mark = dead.log.mark()
+    child = os.fork()
+    if child == 0:
+        dead.hook.unload()
+        os._exit(0)
+    memevents.wait_for(lambda: any("waits for ever" in line
+                                   for line in dead.log.module_lines(mark)), "exit says so")
+    common.said(dead.log, mark, "waits for ever")
+    for _ in range(50):
+        dead.routed()
+        common.expect("rmmod has ended", os.waitpid(child, os.WNOHANG)[0], 0)
+    common.expect("module loaded", memevents.module_loaded(MODULE), True)
+    common.expect("another rmmod", common.errno_of(dead.hook.unload), ("EBUSY", "EAGAIN"))
+    state = memevents.read_file(f"/proc/{child}/stat").decode().split()[2]
+    common.expect("state of rmmod", state, ("I", "S", "D"))
+
+
+def off(*watched):
+    """Off when it happens: on is refused, and the module goes as ever."""
+    dead = Dead(*watched, enabled=False)
+    common.expect("echo 1 > enabled", common.errno_of(
+        lambda: dead.hook.write("enabled", "1")), "ENODEV")
+    common.expect("enabled", dead.hook.read("enabled"), "N\n")
+    dead.routed(False)
+    common.expect("rmmod", common.errno_of(dead.hook.unload), "none")
+    common.nothing_left()
+    mark = dead.log.mark()
+    common.expect("insmod", common.errno_of(dead.hook.load), "ENODEV")
+    print(dead.log.module_lines(mark)[-1])
+    common.nothing_left()
+    dead.routed(False)
+
+
+if __name__ == "__main__":
+    with common.watched() as everything:
+        {"flip": flip, "unload": unload, "off": off}[sys.argv[1]](*everything)
+        print("passed", flush=True)
+        # What follows would trip over a module that stays.
+        os._exit(0)

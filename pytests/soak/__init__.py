@@ -1,0 +1,1 @@
+"""The hook for a long time under load: `make soak`."""

@@ -1,0 +1,229 @@
+"""The hook among other users of the same functions, coming and going in every order.
+
+The counters stay exact and the routing true, whoever else looks on.
+"""
+
+import contextlib
+import errno
+
+import pytest
+
+import company
+import memevents
+import peer
+from memevents import BANNER, LOCAL_SHOW, SHOW, TARGET
+
+LINE = BANNER.encode() + b"\n"
+READS = 20
+
+
+class Watch:
+    """Reads both files and knows what must come of it."""
+
+    def __init__(self, hook, cgroup, originals):
+        self._hook = hook
+        self._cgroup = cgroup
+        self._events, self._local = originals
+        self._hits = 0
+
+    def reset(self):
+        """The module has been loaded anew."""
+        self._hits = 0
+
+    def check(self, enabled):
+        """READS reads of each file are printed, routed and counted as `enabled` says."""
+        for _ in range(READS):
+            assert self._cgroup.read_events() == LINE * enabled + self._events
+            assert self._cgroup.read_local() == self._local
+        self._hits += READS * enabled
+        if self._hook.loaded:
+            assert self._hook.boolean("enabled") == enabled
+            assert self._hook.hits(SHOW) == (self._hits, self._hits)
+            assert self._hook.hits(LOCAL_SHOW) == (self._hits, 0)
+            assert self._hook.number("other_hits") == 0
+            assert self._hook.read("other_last") == ""
+
+
+@pytest.fixture
+def watch(hook, cgroup, originals):
+    """Reads both files and checks what comes of it."""
+    return Watch(hook, cgroup, originals)
+
+
+COMPANY = [
+    pytest.param(lambda hook: company.tracer("function"), id="function"),
+    pytest.param(lambda hook: company.tracer("function_graph"), id="function_graph"),
+    pytest.param(lambda hook: company.probe(("p", TARGET)), id="kprobe-target"),
+    pytest.param(lambda hook: company.probe(("r", TARGET)), id="kretprobe-target"),
+    pytest.param(lambda hook: company.probe(("p", SHOW), ("p", LOCAL_SHOW)), id="kprobe-parents"),
+    pytest.param(lambda hook: company.probe(("r", SHOW), ("r", LOCAL_SHOW)),
+                 id="kretprobe-parents"),
+    pytest.param(lambda hook: company.probe(("p", TARGET), ("r", TARGET), ("p", SHOW), ("r", SHOW)),
+                 id="all-probes"),
+    pytest.param(lambda hook: company.plain_kprobe(SHOW, True), id="kprobe-post-parent"),
+    pytest.param(lambda hook: company.fentry(), id="fentry"),
+    pytest.param(lambda hook: company.fentry(at_exit=True), id="fexit"),
+    pytest.param(lambda hook: company.fentry(SHOW), id="fentry-parent"),
+    pytest.param(lambda hook: company.sampler(), id="perf"),
+]
+
+
+def refused_to_share(error):
+    """Whether BPF trampolines and IPMODIFY users shut each other out, as they did before 6.1."""
+    return error.errno == errno.EBUSY
+
+
+@pytest.mark.parametrize("guest", COMPANY)
+def test_it_comes_while_we_are_there(hook, watch, guest):
+    """Hook on; it comes; hook off and on; it goes; hook off."""
+    hook.load()
+    watch.check(True)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(guest(hook))
+        except OSError as error:
+            if not refused_to_share(error):
+                raise
+            watch.check(True)
+            pytest.skip(f"this kernel lets it not share the target with us: {error}")
+        watch.check(True)
+        hook.write("enabled", "0")
+        watch.check(False)
+        hook.write("enabled", "1")
+        watch.check(True)
+    watch.check(True)
+    hook.write("enabled", "0")
+    watch.check(False)
+
+
+@pytest.mark.parametrize("guest", COMPANY)
+def test_we_come_while_it_is_there(hook, watch, guest):
+    """It is there; we load, go off and on and leave; it goes."""
+    watch.check(False)
+    with guest(hook):
+        watch.check(False)
+        try:
+            hook.load()
+        except OSError as error:
+            if not refused_to_share(error):
+                raise
+            pytest.skip(f"this kernel lets us not share the target with it: {error}")
+        watch.reset()
+        watch.check(True)
+        hook.write("enabled", "0")
+        watch.check(False)
+        hook.write("enabled", "1")
+        watch.check(True)
+        hook.unload()
+        watch.reset()
+        watch.check(False)
+    watch.check(False)
+
+
+@pytest.mark.parametrize("guest", COMPANY)
+def test_it_goes_while_we_stay(hook, watch, guest):
+    """It is there; we load; it goes; we go on."""
+    with guest(hook):
+        try:
+            hook.load()
+        except OSError as error:
+            if not refused_to_share(error):
+                raise
+            pytest.skip(f"this kernel lets us not share the target with it: {error}")
+        watch.check(True)
+    watch.check(True)
+    hook.write("enabled", "0")
+    watch.check(False)
+    with guest(hook):
+        hook.write("enabled", "1")
+        watch.check(True)
+
+
+def test_probes_on_the_call_instruction(hook, watch):
+    """A breakpoint on the very call, or a jump in its place, leaves the return address true."""
+    hook.load()
+    with company.probe_call_sites(hook) as hits:
+        watch.check(True)
+        hook.write("enabled", "0")
+        watch.check(False)
+        hook.write("enabled", "1")
+        watch.check(True)
+        assert hits() == [3 * READS, 3 * READS]
+    watch.check(True)
+
+
+def test_probes_and_we_both_count(hook, watch):
+    """A kprobe on the target sees each call, also the redirected; a kretprobe each return."""
+    hook.load()
+    with company.probe(("p", TARGET), ("r", TARGET)) as hits:
+        watch.check(True)
+        assert hits() == [2 * READS, 2 * READS]
+        hook.write("enabled", "0")
+        watch.check(False)
+        assert hits() == [4 * READS, 4 * READS]
+
+
+def test_every_tracer_at_once(hook, watch):
+    """function_graph over everything, probes on target and parents, and samples."""
+    with company.tracer("function_graph"), company.sampler(), \
+            company.probe(("p", TARGET), ("r", TARGET), ("p", SHOW), ("r", LOCAL_SHOW)):
+        hook.load()
+        watch.check(True)
+        hook.write("enabled", "0")
+        watch.check(False)
+        hook.write("enabled", "1")
+        watch.check(True)
+    watch.check(True)
+
+
+def test_call_chains_lead_through_us(hook, cgroup, symbols):
+    """A sample taken in the replacement has the redirected parent in its call chain."""
+    hook.load()
+    low, high = symbols.range_of(SHOW)
+    with company.sampler() as chains:
+        def seen():
+            for _ in range(200):
+                cgroup.read_events()
+            return any(low < address <= high for chain in chains() for address in chain)
+        memevents.wait_for(seen, f"a call chain through {SHOW}")
+
+
+@pytest.mark.livepatch
+@pytest.mark.parametrize("patched, other", [(SHOW, LOCAL_SHOW), (LOCAL_SHOW, SHOW)])
+@pytest.mark.parametrize("we_come_first", [True, False])
+def test_a_livepatched_parent(hook, cgroup, originals, patched, other, we_come_first):
+    """It calls the target no more: its counters stand still, and the other parent's stay exact."""
+    def read(name):
+        return cgroup.read_events() if name == SHOW else cgroup.read_local()
+
+    wanted = {SHOW: LINE + originals[0], LOCAL_SHOW: originals[1]}
+    if we_come_first:
+        hook.load()
+        peer.load(peer.LIVEPATCH, symbol=patched, parent="Y")
+    else:
+        peer.load(peer.LIVEPATCH, symbol=patched, parent="Y")
+        hook.load()
+    for enabled in (True, False, True):
+        hook.write("enabled", "1" if enabled else "0")
+        before = hook.hits(patched), hook.hits(other)[0]
+        for _ in range(READS):
+            assert read(patched) == b"livepatched 2\n"
+            assert read(other) == (wanted[other] if enabled else originals[0])
+        assert hook.hits(patched) == before[0] == (0, 0)
+        assert hook.hits(other)[0] == before[1] + READS * enabled
+    peer.unload(peer.LIVEPATCH)
+    assert (cgroup.read_events(), cgroup.read_local()) == (wanted[SHOW], wanted[LOCAL_SHOW])
+    assert hook.hits(patched)[0] == 1
+    assert hook.number("other_hits") == 0
+
+
+@pytest.mark.livepatch
+def test_unloading_while_a_parent_is_livepatched(hook, cgroup, originals):
+    """The patch stays, the hook goes, and nothing of the one hangs on the other."""
+    hook.load()
+    peer.load(peer.LIVEPATCH, symbol=SHOW, parent="Y")
+    hook.unload()
+    assert cgroup.read_events() == b"livepatched 2\n"
+    assert cgroup.read_local() == originals[1]
+    peer.unload(peer.LIVEPATCH)
+    assert (cgroup.read_events(), cgroup.read_local()) == originals

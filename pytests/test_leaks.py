@@ -1,0 +1,106 @@
+"""No memory is left behind: kmemleak finds nothing after unloading. Needs a debug kernel."""
+
+import errno
+import os
+import time
+
+import pytest
+
+import memevents
+from memevents import LOCAL_SHOW, SHOW
+
+KMEMLEAK = os.path.join(memevents.DEBUGFS, "kmemleak")
+
+#: Seconds an object has to be old before kmemleak reports it (MSECS_MIN_AGE), and a bit.
+MIN_AGE = 6
+
+
+class Leaks:
+    """The kernel's own search for memory that nothing points to."""
+
+    @staticmethod
+    def scan():
+        """Search once."""
+        memevents.write_file(KMEMLEAK, "scan")
+
+    def forget(self):
+        """Leave out whatever was lost before."""
+        self.scan()
+        memevents.write_file(KMEMLEAK, "clear")
+
+    def found(self):
+        """Return what was lost until now: search until it is old enough, and then twice."""
+        old_enough = time.monotonic() + MIN_AGE
+        while time.monotonic() < old_enough:
+            self.scan()
+        self.scan()
+        self.scan()
+        return memevents.read_file(KMEMLEAK).decode()
+
+
+@pytest.fixture
+def leaks():
+    """kmemleak, with nothing to report; skips where the kernel has none."""
+    try:
+        memevents.read_file(KMEMLEAK)
+    except OSError as error:
+        pytest.skip(f"no kmemleak in this kernel (CONFIG_DEBUG_KMEMLEAK): {error}")
+    leaks = Leaks()
+    leaks.forget()
+    return leaks
+
+
+def use_everything(hook, cgroup, names):
+    """Read and write every file there is, refused writes included."""
+    for name in names:
+        hook.write("add_parent", name)
+        hook.write(f"parents/{name}/redirect", "1")
+    for name in hook.tree():
+        if hook.tree()[name] & 0o400:
+            hook.read(name)
+    for name in ("enabled", "banner", "add_parent", "remove_parent", "reset",
+                 f"parents/{SHOW}/redirect"):
+        for data in (b"\0", b"x" * 5000, b"no such thing" * 40, b""):
+            try:
+                hook.write(name, data)
+            except OSError as error:
+                assert error.errno != errno.ENOMEM
+    for value in "010":
+        hook.write("enabled", value)
+        hook.write("banner", value * 100)
+        cgroup.read_events()
+        cgroup.read_local()
+    for name in names[1:]:
+        hook.write("remove_parent", name)
+    hook.write("remove_parent", LOCAL_SHOW)
+    hook.write("reset", "1")
+
+
+def test_nothing_is_lost_after_unloading(hook, cgroup, symbols, leaks):
+    """Loads that work and loads that fail, every file used: it all comes back."""
+    names = [name for name, _ in zip(symbols.listable(), range(10))]
+    for _ in range(3):
+        hook.load()
+        use_everything(hook, cgroup, names)
+        hook.unload()
+        for parameters in ({"redirect": "no_such_symbol"}, {"observe": [names[0], names[0]]},
+                           {"enabled": "foo"}):
+            try:
+                hook.load(**parameters)
+            except OSError:
+                pass
+            assert not hook.loaded
+    lost = leaks.found()
+    assert not lost, lost
+
+
+def test_nothing_is_lost_while_loaded(hook, cgroup, symbols, leaks):
+    """Parents and banners that come and go take their memory with them."""
+    names = [name for name, _ in zip(symbols.listable(), range(10))]
+    hook.load()
+    for _ in range(3):
+        use_everything(hook, cgroup, names)
+        hook.write("remove_parent", names[0])
+        hook.write("add_parent", LOCAL_SHOW)
+    lost = leaks.found()
+    assert not lost, lost
