@@ -4,8 +4,10 @@ import argparse
 import os
 import sys
 
+from . import boots as own_boots
+from . import coverage as coverage_report
 from . import demo as demo_session
-from . import image, release, suite, toolchain
+from . import image, programs, release, suite, toolchain
 from .cache import TOP
 from .errors import BenchError, GuestLost
 from .guest import Acceleration, Guest
@@ -35,7 +37,7 @@ def _in_guest(kernel, script, arguments):
         kernel.arch, release.fetch(kernel).image,
         image.initramfs(kernel, built, folder, script), folder / "console.log",
         Acceleration("tcg", arguments.tcg), on_output=_write, extra_line=arguments.append,
-        limit=arguments.limit, cpus=arguments.cpus,
+        limit=arguments.limit, cpus=arguments.cpus, memory=kernel.memory,
     )
     try:
         return guest.run()
@@ -64,6 +66,34 @@ def run(arguments):
 def test(arguments):
     """Run the pytest suite in guests and sum up what came out."""
     return suite.run(pick(arguments.kernels), arguments.pytest, arguments.strict)
+
+
+def boots(arguments):
+    """Run the checks that need a boot of their own: kernel parameters, forced failures."""
+    return own_boots.run(pick(arguments.kernels), arguments.names)
+
+
+def coverage(arguments):
+    """Run the suite on a debug kernel, and report which lines of the module it ran through."""
+    kernel = _one(arguments.kernel)
+    code = 0
+    if not arguments.report_only:
+        code = suite.run([kernel], arguments.pytest, strict=False)
+    print(coverage_report.report(kernel))
+    print(f"by line: {coverage_report.REPORT}/html/index.html")
+    return code
+
+
+def fuzz(arguments):
+    """Write at random to every file, and compare with what the contract says."""
+    return programs.run(_one(arguments.kernel), "fuzz",
+                        ["--seed", arguments.seed, "--writes", arguments.writes])
+
+
+def soak(arguments):
+    """Switch, load and unload for long, under readers, beside cgroups that come and go."""
+    return max(programs.run(kernel, "soak", ["--cycles", arguments.cycles])
+               for kernel in pick(arguments.kernels))
 
 
 def demo(arguments):
@@ -108,6 +138,21 @@ def _parser():
     command.add_argument("kernels", nargs="?", default=KERNELS)
     for function in (demo, kernels):
         add(function).add_argument("kernels", nargs="?", default=KERNELS)
+    command = add(boots)
+    command.add_argument("kernels", nargs="?", default=KERNELS or "6.1 6.12")
+    command.add_argument("names", nargs="*", default=os.environ.get("BOOTS", "").split())
+    command = add(coverage)
+    command.add_argument("kernel", nargs="?", default="6.1-debug")
+    command.add_argument("--pytest", default=os.environ.get("TESTS", ""), metavar="OPTIONS")
+    command.add_argument("--report-only", action="store_true",
+                         help="of the last `make test-debug`, without running it again")
+    command = add(fuzz)
+    command.add_argument("kernel", nargs="?", default=KERNELS or "6.1-debug")
+    command.add_argument("--seed", default=os.environ.get("SEED", "1"))
+    command.add_argument("--writes", default=os.environ.get("WRITES", "100000"))
+    command = add(soak)
+    command.add_argument("kernels", nargs="?", default=KERNELS or "6.1 6.12-rt 6.1-debug")
+    command.add_argument("--cycles", default=os.environ.get("CYCLES", "20"))
     command = add(test)
     command.add_argument("kernels", nargs="?", default=KERNELS,
                          help="shell patterns, in one word; all kernels if empty")

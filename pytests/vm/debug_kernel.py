@@ -6,14 +6,14 @@ made from. It is built once, in the chroot that its modules are built in, by tha
 
 import json
 import re
-import shlex
 import shutil
 from pathlib import Path
 
 from . import cache
 from .archive import Archive
+from .chroot import run_in
 from .errors import BenchError
-from .host import as_root, dying_with_us, run
+from .host import as_root, run
 
 FRAGMENTS = Path(__file__).parent
 
@@ -47,20 +47,14 @@ def fragments(kernel):
 
 
 def _in_chroot(root, folder, script):
-    """Run a shell script in the root, in folder, which stands at /mnt there."""
-    mounted = "\n".join([
-        "set -e",
-        f"at={shlex.quote(str(root))}",
-        "mount -t proc proc \"$at/proc\"",
-        "mount --rbind /dev \"$at/dev\"",
-        "mount -t tmpfs tmpfs \"$at/tmp\"",
-        f"mount --bind {shlex.quote(str(folder))} \"$at/mnt\"",
-        f"exec chroot \"$at\" /bin/sh -c {shlex.quote('cd /mnt/linux; ' + script)}",
-    ])
-    environ = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
-    return run(dying_with_us(as_root(
-        ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", mounted])),
-        env=environ)
+    """Run a shell script in the root, in the source's folder; `folder` stands at /mnt there.
+
+    Raises:
+        BenchError: it failed; the message holds its output.
+    """
+    done = run_in(root, folder.name, "cd /mnt/linux; " + script, [(folder, "/mnt", "rw")])
+    if done.returncode:
+        raise BenchError(f"the build of the debug kernel failed:\n{script}\n{done.stdout}")
 
 
 def _configure(root, folder, fragment):

@@ -31,6 +31,11 @@ class Kernel:
         """The suite that user space and compilers come from."""
         return self.suite.replace("-backports", "")
 
+    @property
+    def memory(self):
+        """What a guest gets, in MiB: a debug kernel's checkers keep a shadow of everything."""
+        return 2048 if self.config else 1024
+
 
 KERNELS = (
     Kernel("5.10", "bullseye", "amd64", "amd64"),

@@ -9,7 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from .. import kernel_log
-from . import accel, cache, image, release, toolchain
+from . import accel, cache, coverage, image, release, toolchain
 from .cache import TOP
 from .errors import BenchError, GuestLost
 from .guest import MEMORY, Guest
@@ -148,6 +148,7 @@ class KernelRun:
                 return Guest(
                     self._kernel.arch, release.fetch(self._kernel).image, initramfs, console,
                     self._acceleration, on_output=output.write, on_event=self._on_event,
+                    memory=self._kernel.memory,
                 ).run()
         finally:
             initramfs.unlink()

@@ -1,0 +1,98 @@
+"""`make test-boots`: the checks that need a boot of their own, each in a guest.
+
+A check is a program in pytests/boots; it passes if it exits 0.
+"""
+
+import time
+from dataclasses import dataclass
+
+from . import accel, cache, image, release, toolchain
+from .cache import TOP
+from .errors import BenchError, GuestLost
+from .guest import Guest
+
+RESULTS = TOP / "build" / "test-boots"
+
+
+@dataclass(frozen=True)
+class Boot:
+    """One row of the table.
+
+    name: of the check, and of its folder of results.
+    program: what of pytests/boots is run, with its arguments.
+    append: more for the kernel's command line.
+    debug: whether it needs nothing that a debug kernel lacks (module signatures, lockdown).
+    """
+
+    name: str
+    program: str
+    append: str = ""
+    debug: bool = False
+
+
+BOOTS = (
+    Boot("debugfs-off", "debugfs_off", "debugfs=off", True),
+    Boot("debugfs-unmounted", "debugfs_unmounted", "debugfs=no-mount", True),
+    Boot("lockdown-at-boot", "lockdown", "lockdown=integrity"),
+    Boot("lockdown-integrity", "lockdown integrity"),
+    Boot("lockdown-confidentiality", "lockdown confidentiality"),
+    Boot("signature", "signature", "module.sig_enforce=1"),
+    Boot("ftrace-dead-flip", "ftrace_dead flip", "", True),
+    Boot("ftrace-dead-unload", "ftrace_dead unload", "", True),
+    Boot("ftrace-dead-off", "ftrace_dead off", "", True),
+)
+
+COMMAND = "cd pytests; exec python3 -m boots.{program}\n"
+
+
+def _one(kernel, boot, built, acceleration):
+    """Run one check; returns what went wrong, or None."""
+    folder = RESULTS / kernel.name / boot.name
+    cache.remove(folder)
+    folder.mkdir(parents=True)
+    initramfs = image.initramfs(kernel, built, folder, COMMAND.format(program=boot.program))
+    log = folder / "output.log"
+    try:
+        with open(log, "wb", buffering=0) as output:
+            code = Guest(
+                kernel.arch, release.fetch(kernel).image, initramfs, folder / "console.log",
+                acceleration, on_output=output.write, extra_line=boot.append,
+                memory=kernel.memory,
+            ).run()
+    except GuestLost as error:
+        return f"guest lost: {error}\n" + log.read_text(errors="replace")
+    finally:
+        initramfs.unlink()
+    return f"exit code {code}\n" + log.read_text(errors="replace") if code else None
+
+
+def run(kernels, names):
+    """Run the checks (of these names; all if empty) on the kernels.
+
+    Returns:
+        The exit code: 0 if none failed.
+
+    Raises:
+        BenchError: there is no check of such a name.
+    """
+    unknown = set(names) - {boot.name for boot in BOOTS}
+    if unknown:
+        raise BenchError(f"no boot is called {' '.join(unknown)}: there are "
+                         + " ".join(boot.name for boot in BOOTS))
+    failed = 0
+    for kernel in kernels:
+        built = toolchain.build(kernel)
+        acceleration = accel.choose(kernel)
+        for boot in BOOTS:
+            if names and boot.name not in names or kernel.config and not boot.debug:
+                continue
+            start = time.monotonic()
+            wrong = _one(kernel, boot, built, acceleration)
+            seconds = time.monotonic() - start
+            print(f"{kernel.name:<11} {'failed' if wrong else 'passed'} {boot.name}  "
+                  f"{seconds:.1f} s", flush=True)
+            if wrong:
+                failed += 1
+                print("".join(f"{kernel.name:<11} | {line}\n" for line in wrong.splitlines()),
+                      end="", flush=True)
+    return 1 if failed else 0

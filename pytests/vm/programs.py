@@ -1,0 +1,47 @@
+"""Programs of pytests/ that run long, each in a guest of its own: `make fuzz`, `make soak`."""
+
+import sys
+import time
+
+from . import accel, cache, image, release, toolchain
+from .cache import TOP
+from .errors import GuestLost
+from .guest import Guest
+
+#: Seconds a program may run (times 6 under TCG).
+LIMIT = 3600
+
+
+def run(kernel, what, words):
+    """Run `python3 -m WHAT WORDS` in a guest, and print what it writes.
+
+    Its output and the kernel's log stay in build/WHAT/KERNEL.
+
+    Returns:
+        The program's exit code; 3 where the guest was lost.
+    """
+    folder = TOP / "build" / what / kernel.name
+    built = toolchain.build(kernel)
+    cache.remove(folder)
+    folder.mkdir(parents=True)
+    command = f"cd pytests; export PYTHONUNBUFFERED=1; exec python3 -m {what} {' '.join(words)}\n"
+    initramfs = image.initramfs(kernel, built, folder, command)
+    start = time.monotonic()
+    try:
+        with open(folder / "output.log", "wb", buffering=0) as log:
+            def take(data):
+                log.write(data)
+                sys.stdout.buffer.write(data)
+                sys.stdout.buffer.flush()
+            code = Guest(
+                kernel.arch, release.fetch(kernel).image, initramfs, folder / "console.log",
+                accel.choose(kernel), on_output=take, memory=kernel.memory, limit=LIMIT,
+            ).run()
+    except GuestLost as error:
+        print(f"guest lost: {error}; its log: {folder / 'console.log'}")
+        code = 3
+    finally:
+        initramfs.unlink()
+    print(f"{kernel.name}: {what} {'failed' if code else 'passed'}"
+          f" in {time.monotonic() - start:.0f} s", flush=True)
+    return code
