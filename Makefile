@@ -6,7 +6,8 @@ KDIR   ?= /lib/modules/$(shell uname -r)/build
 PYTHON ?= python3
 
 MODULE := $(CURDIR)/module
-PEERS  := $(CURDIR)/pytests/peers
+# small modules that the tests load
+TESTED := $(CURDIR)/pytests/peers $(CURDIR)/pytests/example
 LOCAL  := sh pytests/local.sh
 BENCH  := $(PYTHON) -m pytests.vm
 
@@ -23,7 +24,7 @@ module:                 ## build it for KDIR (default: the running kernel's head
 
 clean:                  ## drop what was built; results of tests too
 	@if [ -d '$(KDIR)' ]; then \
-		$(MAKE) -C $(KDIR) M=$(MODULE) clean; $(MAKE) -C $(KDIR) M=$(PEERS) clean; \
+		for folder in $(MODULE) $(TESTED); do $(MAKE) -C $(KDIR) M=$$folder clean; done; \
 	fi
 	$(RM) -r build
 
@@ -48,11 +49,11 @@ watch:                  ## the counters live, with rates
 	@$(LOCAL) watch
 
 check: as-root module   ## run the tests here: on a test VM of your own
-	$(MAKE) -C $(KDIR) M=$(PEERS) modules
+	for folder in $(TESTED); do $(MAKE) -C $(KDIR) M=$$folder modules || exit; done
 	@$(LOCAL) check '$(PYTHON)' $(TESTS)
 
 ##@ In throw-away virtual machines with stock Debian kernels
-.PHONY: setup demo test kernels
+.PHONY: setup demo test test-debug coverage test-boots fuzz soak kernels
 setup:                  ## install the packages that these need (they do it themselves)
 	@sh pytests/vm/setup.sh
 
@@ -61,6 +62,21 @@ demo: setup             ## the main job, shown
 
 test: setup             ## the test suite; KERNELS="6.1 7.*" STRICT=1 TESTS="-k routing"
 	@$(BENCH) test
+
+test-debug: setup       ## it on a kernel with KASAN, lockdep, kmemleak, fault injection (built once)
+	@$(BENCH) test '6.1-debug'
+
+coverage: setup         ## the same, and which lines of the module it ran through: build/coverage
+	@$(BENCH) coverage
+
+test-boots: setup       ## lockdown, debugfs=off, signatures, ftrace dead: a boot each
+	@$(BENCH) boots
+
+fuzz: setup             ## every file against a model, on the debug kernel; WRITES=100000 SEED=1
+	@$(BENCH) fuzz
+
+soak: setup             ## for long, under load; CYCLES=20, the whole thing is 1000
+	@$(BENCH) soak
 
 kernels: setup          ## which kernels there are, and what of them is in the cache
 	@$(BENCH) kernels

@@ -166,11 +166,12 @@ class Archive:
         debs.rmdir()
 
 
-def bootstrap(target, suite, arch, packages, *hooks):
-    """Make a folder with these packages, and all they depend on, unpacked but not configured.
+def bootstrap(target, suite, arch, packages, *hooks, variant="extract"):
+    """Make a folder with these packages, and all they depend on.
 
-    Works for a foreign architecture too: nothing of it is run. hooks are shell commands run by
-    mmdebstrap at the end, with the folder in $1.
+    With the variant "extract" they are unpacked but not configured, which works for a foreign
+    architecture too: nothing of it is run. With "apt" it is a system that apt can add to. hooks
+    are shell commands run by mmdebstrap at the end, with the folder in $1.
     """
     folder = FOLDER / "tmp"
     folder.mkdir(parents=True, exist_ok=True)
@@ -179,7 +180,7 @@ def bootstrap(target, suite, arch, packages, *hooks):
     listed = folder / f"{target.name}.list"
     listed.write_text(sources(suite), encoding="ascii")
     command = [
-        "mmdebstrap", "--quiet", "--mode=root", "--variant=extract", "--format=directory",
+        "mmdebstrap", "--quiet", "--mode=root", f"--variant={variant}", "--format=directory",
         f"--architectures={arch}", f"--aptopt={options}", f"--include={','.join(packages)}",
         "--setup-hook=/usr/share/mmdebstrap/hooks/merged-usr/setup00.sh",
         *(f"--extract-hook={hook}" for hook in hooks),
@@ -188,6 +189,7 @@ def bootstrap(target, suite, arch, packages, *hooks):
         if Path(login).exists():
             command.append(f"--setup-hook=copy-in {login} /etc/apt")
     # mmdebstrap takes a list of sources from a file that ends in .list or .sources
-    run(as_root([*command, suite, str(target), str(listed)]))
+    base = suite.replace("-backports", "")
+    run(as_root([*command, base, str(target), str(listed)]))
     options.unlink()
     listed.unlink()

@@ -7,6 +7,19 @@ from . import cache
 from .host import as_root, dying_with_us
 
 
+def _mount_root(root, writable):
+    """Shell commands that mount a root on $at."""
+    if not writable:
+        return [f"mount --bind {shlex.quote(str(root))} \"$at\""]
+    return [
+        "mount -t tmpfs tmpfs \"$at\"",
+        "mkdir \"$at/upper\" \"$at/work\" \"$at/root\"",
+        f"mount -t overlay -o lowerdir={shlex.quote(str(root))},upperdir=\"$at/upper\","
+        "workdir=\"$at/work\" overlay \"$at/root\"",
+        "at=$at/root",
+    ]
+
+
 def run_in(root, name, inside, binds, writable=False):
     """Run a shell script in a root and return the finished process, its output as text.
 
@@ -15,19 +28,19 @@ def run_in(root, name, inside, binds, writable=False):
         name: of the mount point; two runs at the same time need two names.
         inside: the script.
         binds: (host's folder, folder in the root, "ro" or "rw") of what it sees of the host.
-        writable: whether the script may change the root; /tmp is memory of its own if not.
+        writable: whether the script may change the root. What it changes is in memory, and is
+            gone at the end.
     """
     mount = cache.FOLDER / "mount" / name
     mount.mkdir(parents=True, exist_ok=True)
     lines = [
         "set -e",
         f"at={shlex.quote(str(mount))}",
-        f"mount --bind {shlex.quote(str(root))} \"$at\"",
+        *_mount_root(root, writable),
         "mount -t proc proc \"$at/proc\"",
         "mount --rbind /dev \"$at/dev\"",
+        "mount -t tmpfs tmpfs \"$at/tmp\"",
     ]
-    if not writable:
-        lines.append("mount -t tmpfs tmpfs \"$at/tmp\"")
     for source, target, mode in binds:
         inner = f"\"$at\"{shlex.quote(target)}"
         lines.append(f"mount --bind {shlex.quote(str(source))} {inner}")

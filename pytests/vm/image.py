@@ -6,6 +6,7 @@ from . import cache
 from .archive import bootstrap
 from .cache import TOP
 from .host import as_root, run
+from .toolchain import FOLDERS
 
 # In every guest, from the kernel's own suite. Small: it all goes through TCG.
 PACKAGES = (
@@ -100,7 +101,7 @@ def initramfs(kernel, built, folder, command, extra=None):
                     ignore=shutil.ignore_patterns("__pycache__", ".*", "*.o", "*.ko", "*.mod*"))
     for document in sorted(TOP.glob("*.md")):
         shutil.copy(document, top)
-    for part in ("module", "pytests/peers"):
+    for part in FOLDERS:
         (top / part).mkdir(parents=True, exist_ok=True)
         for module in sorted((built / part).glob("*.ko")) if built else ():
             shutil.copy(module, top / part)

@@ -12,7 +12,7 @@ from .host import as_root, dying_with_us, run
 from .release import fetch
 
 # What is built, in this order.
-FOLDERS = ("module", "pytests/peers")
+FOLDERS = ("module", "pytests/peers", "pytests/example")
 
 CROSS_SUFFIX = {"amd64": "", "arm64": "-aarch64-linux-gnu"}
 
