@@ -23,6 +23,9 @@ RETRIES = 2
 # Guests thrown away after the tests began (a splat, or lost) before the rest is given up.
 MAX_GUESTS = 6
 
+# The last lines of a failure that are shown at once.
+LINES_SHOWN = 60
+
 # conftest.py ends a session so when a test left a splat in the kernel's log.
 EXIT_SPLAT = 70
 
@@ -76,7 +79,11 @@ class KernelRun:
         self.report.add(result)
         say(self._kernel, f"{result.outcome:<7} {result.test}  {result.seconds:.1f} s")
         if result.outcome == "failed":
-            say(self._kernel, "\n".join("| " + line for line in result.text.splitlines()))
+            lines = result.text.splitlines()
+            if len(lines) > LINES_SHOWN:
+                lines = [f"({len(lines) - LINES_SHOWN} lines more in {self._folder})",
+                         *lines[-LINES_SHOWN:]]
+            say(self._kernel, "\n".join("| " + line for line in lines))
 
     def _prepare(self):
         say(self._kernel, "fetching the kernel, building the module")
