@@ -1,0 +1,153 @@
+"""From the guest's lines to figures with names."""
+
+import json
+from statistics import median
+
+from .build import HERE
+
+# Which file is read: the columns of a `read` line. The default parents are redirected and
+# observed there.
+EVENTS, LOCAL = 0, 1
+
+# name: (the state it was measured in, the file). Those of the module, then the peers.
+MODULE = {
+    "enabled N": ("disabled", LOCAL),
+    "hook absent, at the end": ("absent_again", LOCAL),
+    "counted": ("hooked", LOCAL),
+    "redirected": ("hooked", EVENTS),
+    "redirected, default banner": ("banner", EVENTS),
+    "unlisted": ("unlisted", LOCAL),
+    "counted, tracepoint on": ("traced", LOCAL),
+    "redirected, tracepoint on": ("traced", EVENTS),
+    "counted, 1 parent": ("parents_1", LOCAL),
+    "counted, 16 parents": ("parents_16", LOCAL),
+    "counted, 64 parents": ("parents_64", LOCAL),
+    "counted, 256 parents": ("parents_256", LOCAL),
+    "unlisted, 255 parents": ("unlisted_255", LOCAL),
+}
+PEERS = {
+    "floor: empty IPMODIFY handler": ("floor", LOCAL),
+    "article's handler, passed on": ("article", LOCAL),
+    "article's handler, redirected": ("article", EVENTS),
+    "livepatch": ("livepatch", EVENTS),
+    "kprobe, passed on": ("kprobe", LOCAL),
+    "kprobe, redirected": ("kprobe", EVENTS),
+    "kprobe and stack walk, passed on": ("stack_walk", LOCAL),
+    "kprobe and stack walk, redirected": ("stack_walk", EVENTS),
+}
+
+
+def _exact(number):
+    """A whole number as one, others to two digits."""
+    number = round(number, 2)
+    return int(number) if number == int(number) else number
+
+
+def costs(lines):
+    """What `guest.sh costs` measured.
+
+    Returns:
+        {"read": instructions of a read with no hook,
+         "module": {name: extra instructions a read}, "peers": the same}
+    """
+    reads = {words[1]: [float(word) for word in words[2:]]
+             for words in map(str.split, lines) if words[0] == "read"}
+    absent = reads["absent"]
+
+    def extra(table):
+        return {name: _exact(reads[state][file] - absent[file])
+                for name, (state, file) in table.items() if state in reads}
+
+    module = extra(MODULE)
+    module["tracepoint off"] = _exact(reads["hooked"][LOCAL] - reads["no_trace"][LOCAL])
+    return {"read": _exact(absent[LOCAL]), "module": module, "peers": extra(PEERS)}
+
+
+def times(lines):
+    """What `guest.sh times` measured.
+
+    Returns:
+        {"writes": {name: {"cpu": [instructions of the writer], "elapsed": [guest's ns]}},
+         "text": {"redirect": whether a flip of it changed the kernel's text,
+                  "enabled": whether one of it changed the target's}}
+    """
+    writes, text = {}, {}
+    for words in map(str.split, lines):
+        if words[0] == "write":
+            of_name = writes.setdefault(words[1], {"cpu": [], "elapsed": []})
+            of_name["elapsed"].append(int(words[2]))
+            of_name["cpu"].append(int(words[3]))
+        elif words[0] == "text":
+            text[words[1]] = words[2:]
+    return {
+        "writes": writes,
+        "text": {
+            "redirect": len({tuple(text[when])
+                             for when in ("hooked", "counted", "redirected")}) > 1,
+            "enabled": text["hooked"][1] != text["disabled"][1],
+        },
+    }
+
+
+def memory(lines):
+    """What `guest.sh memory` measured.
+
+    Returns:
+        {"parent": {cache: bytes for one more parent}, "parents": how many were added,
+         "load": bytes allocated by loading with two parents, "module": the module's own size}
+    """
+    slab, percpu, module = {}, {}, 0
+    for words in map(str.split, lines):
+        if words[0] == "slab":
+            slab.setdefault(words[1], {})[words[2]] = int(words[3])
+        elif words[0] == "percpu":
+            percpu[words[1]] = int(words[2])
+        elif words[0] == "module":
+            module = int(words[1])
+    for when, caches in slab.items():
+        caches["per CPU, all CPUs"] = percpu[when]
+
+    def grown(before, after):
+        names = slab[after].keys() | slab[before].keys()
+        return {name: slab[after].get(name, 0) - slab[before].get(name, 0) for name in names}
+
+    added = 254
+    per_parent = {name: _exact(bytes_ / added)
+                  for name, bytes_ in grown("loaded", "filled").items() if bytes_ >= 8 * added}
+    return {
+        "parent": dict(sorted(per_parent.items(), key=lambda item: -item[1])),
+        "parents": added,
+        "load": sum(grown("absent", "loaded").values()),
+        "module": module,
+    }
+
+
+def scaling(lines):
+    """What `guest.sh scaling` measured.
+
+    Returns:
+        {state: {"one": [reads/s], "two": [reads/s of both], "ratio": of the medians}}
+    """
+    found = {}
+    for words in map(str.split, lines):
+        if words[0] == "run":
+            of_state = found.setdefault(words[1], {"one": [], "two": []})
+            of_state["one"].append(int(words[2]))
+            of_state["two"].append(int(words[3]) + int(words[4]))
+    for of_state in found.values():
+        of_state["ratio"] = round(median(of_state["two"]) / median(of_state["one"]), 2)
+    return found
+
+
+def beyond_bounds(name, found):
+    """What left the bounds: lines for a person.
+
+    Args:
+        name: the kernel's.
+        found: as costs() returns it.
+    """
+    bounds = json.loads((HERE / "bounds.json").read_text("ascii")).get(name, {})
+    return [
+        f"{name}: {what}: +{found['module'][what]} instructions, bound +{bound}"
+        for what, bound in bounds.items() if found["module"][what] > bound
+    ]

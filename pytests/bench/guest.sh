@@ -1,0 +1,233 @@
+# The guest's side of the bench: sets one state after the other and measures a
+# read in each. Prints lines of NAME VALUE... for the host (guest.py); what the
+# names mean is in report.py.
+# usage: guest.sh costs|times|memory|scaling
+set -eu
+
+hook=/sys/kernel/debug/memevents_hook
+cgroup=/sys/fs/cgroup/bench
+redirected=$cgroup/memory.events
+observed=$cgroup/memory.events.local
+
+# The range of a symbol of the kernel's, as two addresses: up to the next symbol.
+range()
+{
+	sort /proc/kallsyms | awk -v name="$1" '
+		found && $1 != start { print start, $1; exit }
+		$3 == name { start = $1; found = 1 }'
+}
+
+# Wait until a state is reached, checked by a command: not longer than 60 s.
+await()
+{
+	tries=600
+	until "$@"; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || { echo "waited in vain: $*" >&2; exit 1; }
+		sleep 0.1
+	done
+}
+
+# measure NAME: what a read of each file takes.
+measure()
+{
+	echo "read $1 $(reader read $redirected) $(reader read $observed)"
+}
+
+load()
+{
+	insmod ./memevents_hook.ko "$@"
+	echo > $hook/banner
+}
+
+unload()
+{
+	rmmod memevents_hook
+}
+
+# List parents until there are $1, any functions that the module takes.
+fill()
+{
+	[ -s /tmp/candidates ] || awk '
+		$2 == "t" && $3 ~ /^[a-z_0-9]+_(show|store)$/ { seen[$3]++ }
+		END { for (name in seen) if (seen[name] == 1) print name }' /proc/kallsyms |
+		sort > /tmp/candidates
+	while read -r name; do
+		[ "$(listed)" -lt "$1" ] || return 0
+		echo "$name" > $hook/add_parent 2> /dev/null || true
+	done < /tmp/candidates
+	[ "$(listed)" -eq "$1" ]
+}
+
+listed()
+{
+	set -- $hook/parents/*
+	[ -e "$1" ] || shift
+	echo $#
+}
+
+costs_of_the_module()
+{
+	load enabled=N
+	measure disabled
+	echo 1 > $hook/enabled
+	measure hooked
+	echo 0 > $hook/parents/memory_events_show/redirect
+	measure counted
+	echo 1 > $hook/parents/memory_events_show/redirect
+	echo 1 > /sys/kernel/tracing/events/memevents_hook/memevents_route/enable
+	measure traced
+	echo 0 > /sys/kernel/tracing/events/memevents_hook/memevents_route/enable
+	measure untraced
+	echo 'This is from __memory_events_show_new' > $hook/banner
+	measure banner
+	echo > $hook/banner
+	echo memory_events_local_show > $hook/remove_parent
+	measure unlisted
+	echo memory_events_local_show > $hook/add_parent
+	for parents in 16 64 256; do
+		fill $parents
+		measure parents_$parents
+	done
+	echo memory_events_local_show > $hook/remove_parent
+	measure unlisted_255
+	echo 0 > $hook/enabled
+	measure disabled_again
+	unload
+
+	load redirect= observe=memory_events_local_show
+	measure parents_1
+	unload
+
+	insmod ./no_trace.ko
+	echo > $hook/banner
+	measure no_trace
+	unload
+}
+
+costs_of_peers()
+{
+	# shellcheck disable=SC2046 # two words
+	set -- $(range memory_events_show)
+	callers="starts=0x$1 ends=0x$2"
+
+	insmod ./bench_floor.ko
+	measure floor
+	rmmod bench_floor
+
+	# shellcheck disable=SC2086 # two words
+	insmod ./bench_article.ko $callers
+	measure article
+	rmmod bench_article
+
+	# shellcheck disable=SC2086 # two words
+	insmod ./bench_kprobe.ko $callers
+	measure kprobe
+	rmmod bench_kprobe
+
+	# shellcheck disable=SC2086 # two words
+	insmod ./bench_kprobe.ko walk=1 $callers
+	measure stack_walk
+	rmmod bench_kprobe
+
+	[ -e ./bench_livepatch.ko ] || return 0
+	patch=/sys/kernel/livepatch/bench_livepatch
+	insmod ./bench_livepatch.ko
+	await grep -q 0 $patch/transition
+	measure livepatch
+	echo 0 > $patch/enabled
+	await test ! -e $patch
+	rmmod bench_livepatch
+}
+
+costs()
+{
+	measure absent
+	costs_of_the_module
+	costs_of_peers
+	measure absent_again
+}
+
+# The kernel's text, and the target's alone, as hashes.
+text()
+{
+	# shellcheck disable=SC2046 # two words
+	set -- $(awk '$3 == "_stext" || $3 == "_etext" { print $1 }' /proc/kallsyms) $target
+	echo "text $when $(reader text "$1" "$2") $(reader text "$3" "$4")"
+}
+
+# What switching takes, and whether it writes to the kernel's text.
+times()
+{
+	target=$(range __memory_events_show)
+	redirect=$hook/parents/memory_events_show/redirect
+
+	load
+	when=hooked text
+	echo 0 > $redirect
+	when=counted text
+	echo 1 > $redirect
+	when=redirected text
+	echo 0 > $hook/enabled
+	when=disabled text
+	echo 1 > $hook/enabled
+
+	fill 256
+	name=$(sed -n 1p /tmp/candidates)
+	echo "$name" > $hook/remove_parent
+	for _ in 1 2 3 4 5; do
+		echo "write disable $(reader write $hook/enabled 0)"
+		echo "write enable $(reader write $hook/enabled 1)"
+		echo "write count $(reader write $redirect 0)"
+		echo "write redirect $(reader write $redirect 1)"
+		echo "write add $(reader write $hook/add_parent "$name")"
+		echo "write remove $(reader write $hook/remove_parent "$name")"
+	done
+	unload
+}
+
+# What lies in the kernel's allocators now: slab by cache, and per CPU.
+allocated()
+{
+	awk -v when="$1" 'NR > 2 && $2 { print "slab", when, $1, $2 * $4 }' /proc/slabinfo
+	awk -v when="$1" '$1 == "Percpu:" { print "percpu", when, $2 * 1024 }' /proc/meminfo
+}
+
+# What it takes to list parents. The first round fills what the kernel keeps.
+memory()
+{
+	load
+	fill 256
+	unload
+
+	allocated absent
+	load
+	allocated loaded
+	echo "module $(cat /sys/module/memevents_hook/coresize)"
+	fill 256
+	allocated filled
+	unload
+}
+
+# run NAME FILE FILE: reads in a second by one reader, and by two at the same time.
+run()
+{
+	for _ in 1 2 3 4 5; do
+		echo "run $1 $(reader run 1 "$2") $(reader run 1 "$2" "$3")"
+	done
+}
+
+# Two CPUs. Nothing is switched while a reader runs.
+scaling()
+{
+	other=/sys/fs/cgroup/other
+	mkdir $other
+	run absent $observed $other/memory.events.local
+	load
+	run counted $observed $other/memory.events.local
+	run redirected $redirected $other/memory.events
+	grep . $hook/stats | sed 's/^/stats /'
+}
+
+mkdir $cgroup
+"$1"

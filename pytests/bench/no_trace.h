@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Takes the place of module/trace.h in the bench's second build of the module: no tracepoint. */
+#ifndef _BENCH_NO_TRACE_H
+#define _BENCH_NO_TRACE_H
+
+#include <linux/types.h>
+
+static inline bool trace_memevents_route_enabled(void)
+{
+	return false;
+}
+
+static inline void trace_memevents_route(const char *parent,
+					 unsigned long parent_ip,
+					 bool redirected)
+{
+}
+
+#endif /* _BENCH_NO_TRACE_H */

@@ -1,0 +1,76 @@
+"""Draws what a bench measured: reads a kernel's results (JSON) and writes an SVG.
+
+Run by Debian's own python3, which has Debian's matplotlib: plot.py RESULTS SVG
+"""
+
+import json
+import sys
+
+import matplotlib
+
+matplotlib.use("svg")
+matplotlib.rcParams["svg.hashsalt"] = "memevents_hook"  # the same figures, the same file
+from matplotlib import pyplot  # noqa: E402  pylint: disable=wrong-import-position
+
+OURS, OTHERS = "#0072b2", "#e69f00"
+
+# Off the scale; the table has them.
+LEFT_OUT = ("stack walk", "tracepoint on", "parent", "absent")
+
+
+def _modes(axes, costs):
+    bars = [
+        (name, extra, colour)
+        for kind, colour in (("module", OURS), ("peers", OTHERS))
+        for name, extra in costs[kind].items()
+        if not any(word in name for word in LEFT_OUT)
+    ]
+    bars.reverse()
+    drawn = axes.barh([bar[0] for bar in bars], [bar[1] for bar in bars],
+                      color=[bar[2] for bar in bars])
+    for bar, (_, extra, _) in zip(drawn, bars):
+        axes.text(bar.get_width() + 2, bar.get_y() + bar.get_height() / 2, f"+{extra}",
+                  va="center")
+    axes.margins(x=0.12)
+    axes.set_xlabel("extra instructions a read")
+    axes.set_title(f"by mode; a read takes {costs['read']}")
+
+
+def _parents(axes, costs):
+    module = costs["module"]
+    numbers = (1, 2, 16, 64, 256)
+    axes.plot(
+        numbers,
+        [module["counted" if n == 2 else
+                f"counted, {n} parent{'s' if n > 1 else ''}"] for n in numbers],
+        marker="o", color=OURS, label="counted",
+    )
+    axes.plot((1, 255), (module["unlisted"], module["unlisted, 255 parents"]), marker="s",
+              linestyle="--", color=OURS, label="not listed")
+    axes.axhline(costs["peers"]["floor: empty IPMODIFY handler"], color=OTHERS,
+                 label="floor: empty handler")
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(numbers)
+    axes.set_xticklabels([str(n) for n in numbers])
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("parents listed")
+    axes.set_ylabel("extra instructions a read")
+    axes.legend()
+    axes.set_title("by number of parents")
+
+
+def main():
+    """Draw."""
+    with open(sys.argv[1], encoding="ascii") as results:
+        found = json.load(results)
+    figure, (modes, parents) = pyplot.subplots(
+        1, 2, figsize=(12, 4.5), gridspec_kw={"width_ratios": (3, 2)})
+    _modes(modes, found["costs"])
+    _parents(parents, found["costs"])
+    figure.suptitle(f"memevents_hook on Linux {found['release']}")
+    figure.tight_layout()
+    figure.savefig(sys.argv[2], metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""What a bench measured, as text for a terminal."""
+
+from statistics import median
+
+WRITES = {
+    "enable": "`enabled` to Y",
+    "disable": "`enabled` to N",
+    "redirect": "`redirect` to Y",
+    "count": "`redirect` to N",
+    "add": "the 256th parent, added",
+    "remove": "the 256th parent, removed",
+}
+
+
+def _rows(rows):
+    width = max(len(row[0]) for row in rows)
+    return [f"  {row[0]:<{width}}" + "".join(f"  {cell:>16}" for cell in row[1:])
+            for row in rows]
+
+
+def costs(found):
+    """Lines of the costs of a read."""
+    rows = [("extra instructions a read", ""), *(
+        (name, f"+{extra}" if extra >= 0 else str(extra))
+        for kind in ("module", "peers") for name, extra in found[kind].items())]
+    return [f"A read with no hook takes {found['read']} instructions.", *_rows(rows)]
+
+
+def times(found):
+    """Lines of what switching takes."""
+    rows = [("a write, median of 5", "instructions", "guest's time, us")]
+    rows += [(label, f"{median(found['writes'][name]['cpu']):.0f}",
+              f"{median(found['writes'][name]['elapsed']) / 1000:.0f}")
+             for name, label in WRITES.items()]
+    touched = {True: "changes", False: "does not change"}
+    return [*_rows(rows),
+            f"  `redirect` {touched[found['text']['redirect']]} the kernel's text;"
+            f" `enabled` {touched[found['text']['enabled']]} the target's."]
+
+
+def memory(found):
+    """Lines of the memory it takes."""
+    rows = [("memory of one more parent", "bytes"),
+            *((name, f"{bytes_}") for name, bytes_ in found["parent"].items()),
+            ("in all", f"{sum(found['parent'].values()):.0f}"),
+            ("256 parents", f"{sum(found['parent'].values()) * 256:.0f}"),
+            ("allocated by loading, two parents", f"{found['load']}"),
+            ("the module itself", f"{found['module']}")]
+    return _rows(rows)
+
+
+def scaling(found):
+    """Lines of the throughput of one and two readers."""
+    rows = [("reads/s, median of 5 (from - to)", "one reader", "two readers", "ratio")]
+    for state, of_state in found.items():
+        rows.append((state, *(f"{median(of_state[n]):.0f}" for n in ("one", "two")),
+                     f"{of_state['ratio']:.2f}"))
+        ratios = sorted(two / one for one, two in zip(of_state["one"], of_state["two"]))
+        rows.append(("  its runs' ratios", f"{ratios[0]:.2f}", "-", f"{ratios[-1]:.2f}"))
+    return _rows(rows)
