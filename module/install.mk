@@ -18,11 +18,12 @@ SOURCES = module/Kbuild $(filter-out %.mod.c,$(wildcard module/*.[ch]))
 
 .PHONY: install uninstall dkms dkms-remove deb
 
-# Debian's headers have no System.map, without which kbuild leaves depmod out.
+# Debian's headers have no System.map, without which kbuild leaves depmod out, and
+# not the key that would sign the module.
 install:
 	@test -e module/memevents_hook.ko || { echo "no module/memevents_hook.ko: run make first" >&2; exit 1; }
 	$(MAKE) -C $(KDIR) M=$(CURDIR)/module INSTALL_MOD_PATH=$(INSTALL_MOD_PATH) \
-		INSTALL_MOD_DIR=updates modules_install
+		INSTALL_MOD_DIR=updates CONFIG_MODULE_SIG_ALL= modules_install
 	depmod $(INSTALL_MOD_PATH:%=-b %) $(RELEASE)
 
 uninstall:
