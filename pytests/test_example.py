@@ -1,4 +1,4 @@
-"""The worked example of README's 'Hooking another function': the same engine on another function."""
+"""The worked example of README: the same engine on another function."""
 
 import contextlib
 import ctypes

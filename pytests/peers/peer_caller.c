@@ -22,7 +22,8 @@ static struct dentry *peer_dir;
  * The target has no ENDBR where only direct calls reach it, so an indirect
  * call would fault on a machine with IBT. A return does not: go there by one.
  */
-static noinline __noclone void peer_call(struct seq_file *m, atomic_long_t *events)
+static noinline __noclone void peer_call(struct seq_file *m,
+					 atomic_long_t *events)
 {
 #ifdef CONFIG_X86_64
 #ifndef ASM_RET

@@ -38,7 +38,7 @@ run uname -srvm
 
 say "A cgroup of 16 MiB, and a program in it that wants more, until the kernel kills it"
 run mkdir $group
-run cd $group
+run "cd $group"
 run "echo 16M > memory.max"
 run "sh -c 'echo \$\$ > cgroup.procs; exec tail /dev/zero'"
 run "dmesg | grep 'Memory cgroup out of memory'"

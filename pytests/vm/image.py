@@ -11,7 +11,8 @@ from .toolchain import FOLDERS
 # In every guest, from the kernel's own suite. Small: it all goes through TCG.
 PACKAGES = (
     "base-files", "base-passwd", "coreutils", "dash", "diffutils", "grep", "hostname", "kmod",
-    "libc-bin", "mawk", "mount", "procps", "python3", "python3-pytest", "sed", "trace-cmd", "util-linux",
+    "libc-bin", "mawk", "mount", "procps", "python3", "python3-pytest", "sed", "trace-cmd",
+    "util-linux",
 )
 
 # Nothing is configured in the root: make what the packages would have made then, and leave out
