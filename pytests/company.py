@@ -12,6 +12,7 @@ import pytest
 import btf
 import memevents
 import peer
+import scale
 from memevents import LOCAL_SHOW, SHOW, TARGET, TRACEFS
 
 _PROBES = os.path.join(TRACEFS, "kprobe_events")
@@ -24,15 +25,21 @@ def _write(name, text):
 
 @contextlib.contextmanager
 def tracer(name):
-    """A tracer of ftrace's own over every function; skips where the kernel lacks it."""
+    """A tracer of ftrace's own over every function; skips where the kernel lacks it.
+
+    With MEMEVENTS_SCALE below 1 it is over those that reading the files runs through.
+    """
     known = memevents.read_file(os.path.join(TRACEFS, "available_tracers")).decode().split()
     if name not in known:
         pytest.skip(f"this kernel has no tracer {name}")
-    _write("current_tracer", name)
+    if scale.SCALE < 1:
+        _write("set_ftrace_filter", "*memory* *seq* *kernfs* *cgroup*")
     try:
+        _write("current_tracer", name)
         yield
     finally:
         _write("current_tracer", "nop")
+        os.close(os.open(os.path.join(TRACEFS, "set_ftrace_filter"), os.O_WRONLY | os.O_TRUNC))
         os.close(os.open(os.path.join(TRACEFS, "trace"), os.O_WRONLY | os.O_TRUNC))
 
 

@@ -79,9 +79,9 @@ def coverage(arguments):
     code = 0
     if not arguments.report_only:
         code = suite.run([kernel], arguments.pytest, strict=False)
-    print(coverage_report.report(kernel))
+    missed = coverage_report.report(kernel)
     print(f"by line: {coverage_report.REPORT}/html/index.html")
-    return code
+    return code or missed
 
 
 def fuzz(arguments):

@@ -5,8 +5,9 @@ gcovr of the toolchain that built the module.
 """
 
 import base64
+import json
 import shutil
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from . import cache, release, toolchain
 from .cache import TOP
@@ -15,6 +16,12 @@ from .errors import BenchError
 from .host import as_root, run
 
 REPORT = TOP / "build" / "coverage"
+
+#: Lines that no test reaches, and why: `FILE: LINE'S TEXT # REASON`.
+REASONS = Path(__file__).with_name("uncovered.txt")
+
+#: Percent of the lines that the tests are to run through.
+GOAL = 95
 
 # Where the toolchain's chroot had the sources.
 ROOT = PurePosixPath("/mnt")
@@ -32,6 +39,7 @@ for guest in guest-*; do
 	fi
 done
 cp merged/module/*.gcda module/
+export PYTHONDONTWRITEBYTECODE=1
 gcovr --root module --exclude-unreachable-branches --exclude-throw-branches --delete \
 	--html-details html/index.html --html-title memevents_hook \
 	--txt lines.txt --json-summary summary.json module
@@ -48,10 +56,10 @@ def keep(folder, guest, event):
 
 
 def report(kernel):
-    """Make build/coverage/ from the counts of the kernel's last `make test`.
+    """Make build/coverage/ from the counts of the kernel's last `make test`, and print what it says.
 
     Returns:
-        The table of lines by file, as text.
+        The exit code: 0 where the goal is met and every line that is missed has a reason.
 
     Raises:
         BenchError: there are no counts.
@@ -70,4 +78,31 @@ def report(kernel):
     if done.returncode:
         raise BenchError(f"no report of the coverage:\n{done.stdout}")
     run(as_root(["chown", "-R", "--reference", TOP, REPORT]))
-    return done.stdout
+    print(done.stdout)
+    return _judge(json.loads((REPORT / "lines.json").read_text(encoding="utf-8")))
+
+
+def _judge(report):
+    """Print each line that was missed, with the reason; return the exit code."""
+    reasons = {}
+    for row in REASONS.read_text(encoding="utf-8").splitlines():
+        if row and not row.startswith("#"):
+            line, _, reason = row.rpartition(" # ")
+            reasons[line.strip()] = reason
+    lines = missed = unexplained = 0
+    for file in report["files"]:
+        source = (REPORT / "module" / file["file"]).read_text(encoding="utf-8").splitlines()
+        counted = [line for line in file["lines"] if not line["gcovr/noncode"]]
+        lines += len(counted)
+        for line in counted:
+            if line["count"]:
+                continue
+            missed += 1
+            text = source[line["line_number"] - 1].strip()
+            reason = reasons.get(f"{file['file']}: {text}")
+            unexplained += reason is None
+            print(f"{file['file']}:{line['line_number']}: {text}\n    "
+                  f"{reason or 'NO REASON GIVEN in ' + REASONS.name}")
+    covered = 100 * (lines - missed) / lines
+    print(f"{covered:.1f} % of {lines} lines; the goal is {GOAL} %")
+    return 1 if unexplained or covered < GOAL else 0

@@ -17,7 +17,7 @@ class Kernel:
     suite: the Debian suite that has it.
     arch: Debian's name of the architecture.
     flavour: the meta-packages are linux-image-FLAVOUR and linux-headers-FLAVOUR.
-    config: the config fragments a debug kernel is built from (debug_kernel.py); none for Debian's own.
+    config: the config fragments that debug_kernel.py builds it from; none for Debian's own.
     """
 
     name: str
@@ -35,6 +35,11 @@ class Kernel:
     def memory(self):
         """What a guest gets, in MiB: a debug kernel's checkers keep a shadow of everything."""
         return 2048 if self.config else 1024
+
+    @property
+    def scale(self):
+        """How much of everything the tests do (pytests/scale.py): a debug kernel is slow."""
+        return "0.1" if self.config else "1.0"
 
 
 KERNELS = (
@@ -59,7 +64,7 @@ def _matches(kernel, pattern):
 
 
 def pick(patterns):
-    """The kernels whose names match any of the blank-separated shell patterns, in the table's order.
+    """The kernels whose names match any of the blank-separated patterns, in the table's order.
 
     An empty string picks all of Debian's own.
 
