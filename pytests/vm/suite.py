@@ -148,7 +148,8 @@ class KernelRun:
         say(self._kernel, f"booting {self.report.release} ({self._acceleration.name})")
         extra = {"done.json": json.dumps(list(self.report.results))}
         command = COMMAND.format(options=self._options,
-                                 scale=shlex.quote(os.environ.get("MEMEVENTS_SCALE") or "1.0"))
+                                 scale=shlex.quote(os.environ.get("MEMEVENTS_SCALE")
+                                                   or self._kernel.scale))
         initramfs = image.initramfs(self._kernel, self._built, self._folder, command, extra)
         try:
             with open(log, "wb", buffering=0) as output:
