@@ -53,7 +53,7 @@ check: as-root module   ## run the tests here: on a test VM of your own
 	@$(LOCAL) check '$(PYTHON)' $(TESTS)
 
 ##@ In throw-away virtual machines with stock Debian kernels
-.PHONY: setup demo test test-debug coverage test-boots fuzz soak kernels
+.PHONY: setup demo test test-debug coverage test-boots fuzz soak bench kernels
 setup:                  ## install the packages that these need (they do it themselves)
 	@sh pytests/vm/setup.sh
 
@@ -77,6 +77,9 @@ fuzz: setup             ## every file against a model, on the debug kernel; WRIT
 
 soak: setup             ## for long, under load; CYCLES=20, the whole thing is 1000
 	@$(BENCH) soak
+
+bench: setup            ## what a read costs, to the instruction; BENCH_KERNELS="6.12" BENCH_PARTS=costs
+	@$(PYTHON) -m pytests.bench
 
 kernels: setup          ## which kernels there are, and what of them is in the cache
 	@$(BENCH) kernels
