@@ -49,7 +49,7 @@ unload()
 fill()
 {
 	[ -s /tmp/candidates ] || awk '
-		$2 == "t" && $3 ~ /^[a-z_0-9]+_(show|store)$/ { seen[$3]++ }
+		$2 == "t" && $3 ~ /^[a-z][a-z_0-9]+_show$/ { seen[$3]++ }
 		END { for (name in seen) if (seen[name] == 1) print name }' /proc/kallsyms |
 		sort > /tmp/candidates
 	while read -r name; do
