@@ -54,6 +54,8 @@ static int __init peer_init(void)
 	int err;
 
 	peer_victim();
+	/* Or the compiler adds the offsets, and objtool sees calls behind the ENDBR. */
+	OPTIMIZER_HIDE_VAR(site);
 	if (!memcmp((void *)site, peer_endbr, sizeof(peer_endbr)))
 		site += sizeof(peer_endbr);
 	if (memcmp((void *)site, peer_nop, sizeof(peer_nop)))
