@@ -96,6 +96,21 @@ def test_reset(loaded, files):
         assert redirected == (hits if parent == SHOW else 0)
 
 
+def test_counters_while_they_run(loaded, files):
+    """They only grow, and there are never more redirected calls than calls."""
+    with Readers(files) as readers, loaded.writer(f"parents/{SHOW}/redirect") as write:
+        last = loaded.stats()
+        for flip in range(scale.RESETS):
+            value = flip & 1
+            readers.switch.flip(value, lambda: write(b"01"[value:value + 1]))
+            stats = loaded.stats()
+            for parent in (SHOW, LOCAL_SHOW):
+                assert last[parent].hits <= stats[parent].hits
+                assert last[parent].redirected <= stats[parent].redirected
+                assert stats[parent].redirected <= stats[parent].hits
+            last = stats
+
+
 def test_readers_on_every_cpu_at_once(loaded, files):
     """Nothing is switched; the sums are exact."""
     with Readers(files, count=4) as readers:
