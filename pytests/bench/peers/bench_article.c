@@ -35,7 +35,8 @@ static unsigned char target[] = "__memory_events_show";
 
 static int __init article_init(void)
 {
-	int err = ftrace_set_filter(&article_ops, target, sizeof(target) - 1, 1);
+	int err =
+		ftrace_set_filter(&article_ops, target, sizeof(target) - 1, 1);
 
 	return err ?: register_ftrace_function(&article_ops);
 }

@@ -47,12 +47,14 @@ static int send(struct kprobe *p, struct pt_regs *regs)
 	instruction_pointer_set(regs, (unsigned long)replacement());
 	return 1;
 }
+
 NOKPROBE_SYMBOL(send);
 
 /* Keeps kprobes from jumping past us: an optimised one cannot set the IP. */
 static void nothing(struct kprobe *p, struct pt_regs *regs, unsigned long flags)
 {
 }
+
 NOKPROBE_SYMBOL(nothing);
 
 static struct kprobe probe = {

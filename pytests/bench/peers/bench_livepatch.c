@@ -5,15 +5,10 @@
 
 #include "replacement.h"
 
-static struct klp_func funcs[] = {
-	{ .old_name = "__memory_events_show" },
-	{ }
-};
+static struct klp_func funcs[] = { { .old_name = "__memory_events_show" }, {} };
 
-static struct klp_object objects[] = {
-	{ .funcs = funcs }, /* vmlinux */
-	{ }
-};
+static struct klp_object objects[] = { { .funcs = funcs }, /* vmlinux */
+				       {} };
 
 static struct klp_patch patch = {
 	.mod = THIS_MODULE,
