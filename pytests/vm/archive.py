@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .cache import FOLDER, locked
 from .errors import BenchError
-from .host import as_root, run
+from .host import as_root, confined, run
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 APT_HELPER = "/usr/lib/apt/apt-helper"
@@ -190,6 +190,6 @@ def bootstrap(target, suite, arch, packages, *hooks, variant="extract"):
             command.append(f"--setup-hook=copy-in {login} /etc/apt")
     # mmdebstrap takes a list of sources from a file that ends in .list or .sources
     base = suite.replace("-backports", "")
-    run(as_root([*command, base, str(target), str(listed)]))
+    run(as_root(confined([*command, base, str(target), str(listed)])))
     options.unlink()
     listed.unlink()

@@ -51,9 +51,10 @@ def item(name, make, inputs=""):
     path = FOLDER / f"{name}.{key(inputs)}"
     with locked(name):
         if not path.exists():
-            temporary = FOLDER / "tmp" / name
-            remove(temporary)
+            temporary = FOLDER / "tmp" / f"{name}.{os.getpid()}"
             temporary.parent.mkdir(parents=True, exist_ok=True)
+            for left in temporary.parent.glob(f"{name}.*"):
+                remove(left)
             make(temporary)
             run(["sync", "-f", FOLDER])
             os.rename(temporary, path)
@@ -71,21 +72,19 @@ def size(path):
     return run(as_root(["du", "-sh", path])).split()[0] if path.exists() else "-"
 
 
+def is_source(path):
+    """Whether it is something kbuild reads and does not make."""
+    return path.name == "Kbuild" or (
+        path.suffix in (".c", ".h", ".S") and not path.name.endswith(".mod.c"))
+
+
 def copy_sources(source, target):
-    """Make the kbuild sources in target those in source, leaving the same ones untouched.
-
-    Their modification times thus tell `make` what to build anew. What was built in either stays
-    where it is.
-    """
-    def wanted(path):
-        return path.name == "Kbuild" or (
-            path.suffix in (".c", ".h", ".S") and not path.name.endswith(".mod.c"))
-
+    """Make the kbuild sources in target those in source; what was built in either stays there."""
     target.mkdir(parents=True, exist_ok=True)
-    for entry in filter(wanted, target.iterdir()):
+    for entry in filter(is_source, target.iterdir()):
         if not (source / entry.name).exists():
             entry.unlink()
-    for entry in filter(wanted, source.iterdir()):
+    for entry in filter(is_source, source.iterdir()):
         to = target / entry.name
         if not to.exists() or to.read_bytes() != entry.read_bytes():
             shutil.copyfile(entry, to)

@@ -4,27 +4,31 @@ import shlex
 import subprocess
 
 from . import cache
-from .host import as_root, dying_with_us
+from .host import as_root, confined, dying_with_us
 
 
-def _mount_root(root, writable):
-    """Shell commands that mount a root on $at."""
-    if not writable:
-        return [f"mount --bind {shlex.quote(str(root))} \"$at\""]
-    return [
-        "mount -t tmpfs tmpfs \"$at\"",
-        "mkdir \"$at/upper\" \"$at/work\" \"$at/root\"",
-        f"mount -t overlay -o lowerdir={shlex.quote(str(root))},upperdir=\"$at/upper\","
-        "workdir=\"$at/work\" overlay \"$at/root\"",
-        "at=$at/root",
-    ]
+def _mount_root(roots, writable):
+    """Shell commands that mount roots on $at, laid over each other, the first on top."""
+    lower = "lowerdir=" + shlex.quote(":".join(map(str, roots)))
+    if writable:
+        return [
+            "mount -t tmpfs tmpfs \"$at\"",
+            "mkdir \"$at/upper\" \"$at/work\" \"$at/root\"",
+            f"mount -t overlay -o {lower},upperdir=\"$at/upper\",workdir=\"$at/work\" overlay"
+            " \"$at/root\"",
+            "at=$at/root",
+        ]
+    if len(roots) > 1:
+        return [f"mount -t overlay -o ro,{lower} overlay \"$at\""]
+    return [f"mount --bind {shlex.quote(str(roots[0]))} \"$at\""]
 
 
 def run_in(root, name, inside, binds, writable=False):
     """Run a shell script in a root and return the finished process, its output as text.
 
     Args:
-        root: the folder of the root. It has /proc, /dev, /tmp and a folder for each bind.
+        root: the folder of the root, or several that are laid over each other, the first on top.
+            It has /proc, /dev, /tmp and a folder for each bind.
         name: of the mount point; two runs at the same time need two names.
         inside: the script.
         binds: (host's folder, folder in the root, "ro" or "rw") of what it sees of the host.
@@ -36,7 +40,7 @@ def run_in(root, name, inside, binds, writable=False):
     lines = [
         "set -e",
         f"at={shlex.quote(str(mount))}",
-        *_mount_root(root, writable),
+        *_mount_root(root if isinstance(root, (list, tuple)) else [root], writable),
         "mount -t proc proc \"$at/proc\"",
         "mount --rbind /dev \"$at/dev\"",
         "mount -t tmpfs tmpfs \"$at/tmp\"",
@@ -48,11 +52,9 @@ def run_in(root, name, inside, binds, writable=False):
             lines.append(f"mount -o remount,bind,ro {inner}")
     if not writable:
         lines.append("mount -o remount,bind,ro \"$at\"")
-    prelude = "export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C PYTHONUTF8=1\n"
+    prelude = "export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C LC_ALL=C PYTHONUTF8=1\n"
     lines.append(f"exec chroot \"$at\" /bin/sh -c {shlex.quote(prelude + inside)}")
-    command = ["unshare", "--mount", "--pid", "--fork", "--kill-child",
-               "sh", "-c", "\n".join(lines)]
     return subprocess.run(
-        dying_with_us(as_root(command)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        dying_with_us(as_root(confined(["sh", "-c", "\n".join(lines)]))), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, encoding="utf-8", errors="replace", check=False,
     )

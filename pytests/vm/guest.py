@@ -170,7 +170,10 @@ class Guest:
     def _take_events(self, data):
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
-            event = json.loads(line)
+            try:
+                event = json.loads(line)
+            except ValueError:
+                raise GuestLost(f"it reported garbage: {line!r}") from None
             if event["event"] == "ready":
                 self._ready = True
             elif event["event"] == "exit":

@@ -14,7 +14,7 @@ def run(command, **options):
         BenchError: it exited non-zero; the message holds the command and its output.
     """
     done = subprocess.run(
-        [str(word) for word in command],
+        dying_with_us([str(word) for word in command]),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -38,3 +38,8 @@ def as_root(command):
 def dying_with_us(command):
     """The command, killed by the kernel when the thread that started it ends."""
     return ["setpriv", "--pdeathsig", "KILL", *command]
+
+
+def confined(command):
+    """The command, with mounts and processes that end when it does. Needs root."""
+    return ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", *command]

@@ -26,11 +26,16 @@ class Result:
 
 @dataclass
 class KernelReport:
-    """All that is known of one kernel's run."""
+    """All that is known of one kernel's run.
+
+    guests: how many were started.
+    lost: why guests were lost before their tests began, and started again.
+    """
 
     kernel: object
     release: str = "?"
     guests: int = 0
+    lost: list = field(default_factory=list)
     seconds: float = 0.0
     results: dict = field(default_factory=dict)
 
@@ -106,6 +111,11 @@ def print_summary(reports):
         print("\nSkipped:")
         for (test, reason), names in sorted(skips.items()):
             print(f"  {test}: {reason} ({', '.join(names)})")
+    if any(report.lost for report in reports):
+        print("\nGuests lost before their tests began, and started again:")
+        for report in reports:
+            for why in report.lost:
+                print(f"  {report.kernel.name}: {why}")
     failures = [(report.kernel.name, result) for report in reports
                 for result in report.results.values() if result.outcome == "failed"]
     if failures:

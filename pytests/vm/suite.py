@@ -66,7 +66,7 @@ class KernelRun:
             self._prepare()
             while self._one_guest():
                 pass
-        except BenchError as error:
+        except (BenchError, OSError) as error:
             self._fail("set-up", str(error).partition("\n")[0], str(error))
         self.report.seconds = time.monotonic() - start
         self.report.write_junit(self._folder / "junit.xml")
@@ -111,6 +111,7 @@ class KernelRun:
             if self._collected:
                 return self._lost(lost, console)
             say(self._kernel, f"guest lost before the tests began ({lost}); its log: {console}")
+            self.report.lost.append(lost)
         else:
             self._fail("guest", f"lost {1 + RETRIES} times before the tests began: {lost}")
             return False
@@ -217,9 +218,7 @@ def run(kernels, options, strict):
             refuse_skips(report)
             report.write_junit(RESULTS / report.kernel.name / "junit.xml")
     for report in reports:
-        if not report.results:
+        if not report.count("passed") and not report.count("failed"):
             report.add(Result("tests", "failed", why="not one test was run"))
     print_summary(reports)
-    failed = any(report.count("failed") for report in reports)
-    passed = all(report.count("passed") for report in reports)
-    return 0 if passed and not failed else 1
+    return 1 if any(report.count("failed") for report in reports) else 0

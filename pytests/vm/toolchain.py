@@ -1,14 +1,14 @@
 """Building the module for a kernel, with the compiler its suite built that kernel with."""
 
+import os
 import re
-import shlex
-import subprocess
 
 from . import cache
 from .archive import bootstrap
 from .cache import TOP
+from .chroot import run_in
 from .errors import BenchError
-from .host import as_root, dying_with_us, run
+from .host import as_root, run
 from .release import fetch
 
 # What is built, in this order.
@@ -52,29 +52,6 @@ def toolchain(kernel, release):
     )
 
 
-def _script(kernel, release, root, work):
-    """A shell script, to be run in a mount namespace of its own, that runs kbuild in the root."""
-    mount = cache.FOLDER / "mount" / kernel.name
-    mount.mkdir(parents=True, exist_ok=True)
-    inside = (
-        "set -e; export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C LANG=C;"
-        f" for folder in {' '.join(FOLDERS)}; do"
-        f"   make --no-print-directory -C {release.headers} M=/mnt/$folder W=1 modules;"
-        " done"
-    )
-    lower = f"{release.root}:{root}"
-    return "\n".join([
-        "set -e",
-        f"at={shlex.quote(str(mount))}",
-        f"mount -t overlay -o ro,lowerdir={shlex.quote(lower)} overlay \"$at\"",
-        "mount -t proc proc \"$at/proc\"",
-        "mount --rbind /dev \"$at/dev\"",
-        "mount -t tmpfs tmpfs \"$at/tmp\"",
-        f"mount --bind {shlex.quote(str(work))} \"$at/mnt\"",
-        f"exec chroot \"$at\" /bin/sh -c {shlex.quote(inside)}",
-    ])
-
-
 def _warnings(output):
     return [
         line for line in output.splitlines()
@@ -98,25 +75,41 @@ def build(kernel):
     with cache.locked(f"build-{kernel.name}"):
         for folder in FOLDERS:
             cache.copy_sources(TOP / folder, work / folder)
-        stamp = work / "built-for"
-        if not stamp.exists() or stamp.read_text(encoding="ascii") != str(release.folder):
-            for old in (*work.rglob("*.o"), *work.rglob("*.ko"), *work.rglob("*.cmd")):
-                old.unlink()
-        command = ["unshare", "--mount", "--pid", "--fork", "--kill-child",
-                   "sh", "-c", _script(kernel, release, root, work)]
-        done = subprocess.run(
-            dying_with_us(as_root(command)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, encoding="utf-8", errors="replace", check=False,
-        )
-        output = done.stdout.replace("/mnt/", "")
-        (work / "build.log").write_text(output, encoding="utf-8")
-        warned = _warnings(output)
-        if done.returncode or warned:
-            # kbuild warns about a file only when it compiles it: have it compiled again.
-            for old in (*work.rglob("*.o"), *work.rglob("*.ko")):
-                old.unlink()
-            what = "failed" if done.returncode else "gave warnings"
-            raise BenchError(f"the build for {kernel.name} ({release.release}) {what}:\n{output}")
-        stamp.write_text(str(release.folder), encoding="ascii")
-        run(as_root(["chown", "-R", "--reference", TOP, work]))
+        inputs = cache.key(release.folder, root, *_sources(work))
+        stamp = work / "built-from"
+        if not stamp.exists() or stamp.read_text(encoding="ascii") != inputs:
+            _make(kernel, release, root, work)
+            stamp.write_text(inputs, encoding="ascii")
     return work
+
+
+def _sources(work):
+    for folder in FOLDERS:
+        for path in sorted((work / folder).iterdir()):
+            if cache.is_source(path):
+                yield path.relative_to(work)
+                yield path.read_text(encoding="utf-8")
+
+
+def _make(kernel, release, root, work):
+    """Run kbuild in the toolchain, with the kernel's headers laid over it.
+
+    What an earlier build left goes first: kbuild warns about a file only when it compiles it.
+    """
+    stale = [path for folder in FOLDERS for path in (work / folder).iterdir()
+             if not cache.is_source(path)]
+    for path in (work / "built-from", *stale):
+        cache.remove(path)
+    done = run_in(
+        (release.root, root), f"build-{kernel.name}",
+        f"set -e; for folder in {' '.join(FOLDERS)}; do"
+        f" make -j{os.cpu_count()} --no-print-directory -C {release.headers} M=/mnt/$folder W=1"
+        " modules; done",
+        [(work, "/mnt", "rw")],
+    )
+    run(as_root(["chown", "-R", "--reference", TOP, work]))
+    output = done.stdout.replace("/mnt/", "")
+    (work / "build.log").write_text(output, encoding="utf-8")
+    if done.returncode or _warnings(output):
+        what = "failed" if done.returncode else "gave warnings"
+        raise BenchError(f"the build for {kernel.name} ({release.release}) {what}:\n{output}")
