@@ -17,7 +17,7 @@ from .guest import Counting, lines
 # A guest each: what it measures, and how the guest is run.
 PARTS = {
     "costs": (Counting(), 1),
-    "times": (Counting(), 1),
+    "switching": (Counting(), 1),
     "memory": (Counting(), 1),
     "scaling": (Acceleration("tcg", "multi"), 2),
 }

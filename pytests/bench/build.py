@@ -1,6 +1,5 @@
 """Building what a bench guest holds: the module, the peers beside it, and the reader."""
 
-import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +7,9 @@ from pathlib import Path
 from ..vm import cache, toolchain
 from ..vm.archive import Archive
 from ..vm.cache import TOP
+from ..vm.chroot import run_in
 from ..vm.errors import BenchError
-from ..vm.host import as_root, dying_with_us, run
+from ..vm.host import as_root, run
 from ..vm.release import fetch
 
 HERE = TOP / "pytests" / "bench"
@@ -22,7 +22,6 @@ APPLETS = (
 )
 
 CROSS = {"amd64": "", "arm64": "aarch64-linux-gnu-"}
-KBUILD = {"amd64": "", "arm64": "ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-"}
 
 # Folders with a Kbuild, in the order they are built. The peers use the module's headers.
 MODULES = ("module", "no_trace", "pytests/bench/peers")
@@ -70,34 +69,28 @@ def _user_space(kernel):
     )
 
 
-def _script(kernel, release, root, user_space, work):
-    """A shell script, to be run in a mount namespace of its own, that builds all there is."""
-    mount = cache.FOLDER / "mount" / f"bench-{kernel.name}"
-    mount.mkdir(parents=True, exist_ok=True)
-    compiler = release.compiler
-    gcc = f"{CROSS[kernel.arch]}{compiler}"
-    inside = (
-        "set -e; export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C LANG=C;"
+def _make(kernel, release, user_space, work):
+    """Run kbuild and the compiler in the kernel's toolchain.
+
+    Raises:
+        BenchError: one of them failed; the message holds what they wrote.
+    """
+    gcc = CROSS[kernel.arch] + release.compiler
+    script = (
+        "set -e;"
         f" for folder in {' '.join(MODULES)}; do"
-        f"   make --no-print-directory -C {release.headers} {KBUILD[kernel.arch]}"
-        "     M=/mnt/$folder modules;"
+        f"   make -j2 --no-print-directory -C {release.headers} M=/mnt/$folder modules;"
         " done;"
-        " cd /mnt;"
-        f" {gcc} --sysroot=/mnt/sysroot -static -O2 -Wall -Wextra -Werror"
+        f" cd /mnt; {gcc} --sysroot=/mnt/sysroot -static -O2 -Wall -Wextra -Werror"
         "  -o reader pytests/bench/reader.c"
     )
-    lower = f"{release.root}:{root}"
-    return "\n".join([
-        "set -e",
-        f"at={shlex.quote(str(mount))}",
-        f"mount -t overlay -o ro,lowerdir={shlex.quote(lower)} overlay \"$at\"",
-        "mount -t proc proc \"$at/proc\"",
-        "mount --rbind /dev \"$at/dev\"",
-        "mount -t tmpfs tmpfs \"$at/tmp\"",
-        f"mount --bind {shlex.quote(str(work))} \"$at/mnt\"",
-        f"mount --bind {shlex.quote(str(user_space))} \"$at/mnt/sysroot\"",
-        f"exec chroot \"$at\" /bin/sh -c {shlex.quote(inside)}",
-    ])
+    done = run_in(
+        (release.root, toolchain.toolchain(kernel, release)), f"bench-{kernel.name}", script,
+        [(work, "/mnt", "rw"), (user_space, "/mnt/sysroot", "ro")],
+    )
+    run(as_root(["chown", "-R", "--reference", TOP, work]))
+    if done.returncode:
+        raise BenchError(f"the bench's build for {kernel.name} failed:\n{done.stdout}")
 
 
 def build(kernel):
@@ -107,7 +100,6 @@ def build(kernel):
         BenchError: a build failed; the message holds its output.
     """
     release = fetch(kernel)
-    root = toolchain.toolchain(kernel, release)
     user_space = _user_space(kernel)
     work = TOP / "build" / "bench" / "modules" / kernel.name
     with cache.locked(f"bench-{kernel.name}"):
@@ -121,11 +113,6 @@ def build(kernel):
         shutil.copytree(HERE, work / "pytests" / "bench", ignore=ignore)
         # The same module as if it had no tracepoint.
         shutil.copy(HERE / "no_trace.h", work / "no_trace" / "trace.h")
-        script = _script(kernel, release, root, user_space, work)
-        output = run(dying_with_us(as_root(
-            ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script])))
-        if "warning:" in output.replace("warning: the compiler differs", ""):
-            raise BenchError(f"the build for {kernel.name} gave warnings:\n{output}")
-        run(as_root(["chown", "-R", "--reference", TOP, work]))
+        _make(kernel, release, user_space, work)
     busybox, = user_space.glob("**/bin/busybox")
     return Built(release.release, release.image, work, busybox)

@@ -63,8 +63,8 @@ def costs(lines):
     return {"read": _exact(absent[LOCAL]), "module": module, "peers": extra(PEERS)}
 
 
-def times(lines):
-    """What `guest.sh times` measured.
+def switching(lines):
+    """What `guest.sh switching` measured.
 
     Returns:
         {"writes": {name: {"cpu": [instructions of the writer], "elapsed": [guest's ns]}},
@@ -133,7 +133,7 @@ def scaling(lines):
         if words[0] == "run":
             of_state = found.setdefault(words[1], {"one": [], "two": []})
             of_state["one"].append(int(words[2]))
-            of_state["two"].append(int(words[3]) + int(words[4]))
+            of_state["two"].append(int(words[3]))
     for of_state in found.values():
         of_state["ratio"] = round(median(of_state["two"]) / median(of_state["one"]), 2)
     return found

@@ -1,7 +1,8 @@
+#!/bin/sh
 # The guest's side of the bench: sets one state after the other and measures a
 # read in each. Prints lines of NAME VALUE... for the host (guest.py); what the
 # names mean is in report.py.
-# usage: guest.sh costs|times|memory|scaling
+# usage: guest.sh costs|switching|memory|scaling
 set -eu
 
 hook=/sys/kernel/debug/memevents_hook
@@ -45,13 +46,19 @@ unload()
 	rmmod memevents_hook
 }
 
-# List parents until there are $1, any functions that the module takes.
-fill()
+# Functions that may be listed: any will do.
+candidates()
 {
 	[ -s /tmp/candidates ] || awk '
 		$2 == "t" && $3 ~ /^[a-z][a-z_0-9]+_show$/ { seen[$3]++ }
 		END { for (name in seen) if (seen[name] == 1) print name }' /proc/kallsyms |
 		sort > /tmp/candidates
+}
+
+# List parents until there are $1.
+fill()
+{
+	candidates
 	while read -r name; do
 		[ "$(listed)" -lt "$1" ] || return 0
 		echo "$name" > $hook/add_parent 2> /dev/null || true
@@ -148,28 +155,29 @@ costs()
 	measure absent_again
 }
 
-# The kernel's text, and the target's alone, as hashes.
+# text NAME: the kernel's text, and the target's alone, as hashes.
 text()
 {
-	# shellcheck disable=SC2046 # two words
+	name=$1
+	# shellcheck disable=SC2046,SC2086 # words
 	set -- $(awk '$3 == "_stext" || $3 == "_etext" { print $1 }' /proc/kallsyms) $target
-	echo "text $when $(reader text "$1" "$2") $(reader text "$3" "$4")"
+	echo "text $name $(reader text "$1" "$2") $(reader text "$3" "$4")"
 }
 
 # What switching takes, and whether it writes to the kernel's text.
-times()
+switching()
 {
 	target=$(range __memory_events_show)
 	redirect=$hook/parents/memory_events_show/redirect
 
 	load
-	when=hooked text
+	text hooked
 	echo 0 > $redirect
-	when=counted text
+	text counted
 	echo 1 > $redirect
-	when=redirected text
+	text redirected
 	echo 0 > $hook/enabled
-	when=disabled text
+	text disabled
 	echo 1 > $hook/enabled
 
 	fill 256
@@ -193,13 +201,10 @@ allocated()
 	awk -v when="$1" '$1 == "Percpu:" { print "percpu", when, $2 * 1024 }' /proc/meminfo
 }
 
-# What it takes to list parents. The first round fills what the kernel keeps.
+# What it takes to load the module, and to list parents.
 memory()
 {
-	load
-	fill 256
-	unload
-
+	candidates
 	allocated absent
 	load
 	allocated loaded
@@ -209,11 +214,11 @@ memory()
 	unload
 }
 
-# run NAME FILE FILE: reads in a second by one reader, and by two at the same time.
+# run NAME FILE FILE: reads a second by one reader, and by two at the same time.
 run()
 {
 	for _ in 1 2 3 4 5; do
-		echo "run $1 $(reader run 1 "$2") $(reader run 1 "$2" "$3")"
+		echo "run $1 $(reader run "$2") $(reader run "$2" "$3")"
 	done
 }
 

@@ -26,7 +26,7 @@ def costs(found):
     return [f"A read with no hook takes {found['read']} instructions.", *_rows(rows)]
 
 
-def times(found):
+def switching(found):
     """Lines of what switching takes."""
     rows = [("a write, median of 5", "instructions", "guest's time, us")]
     rows += [(label, f"{median(found['writes'][name]['cpu']):.0f}",
@@ -51,10 +51,10 @@ def memory(found):
 
 def scaling(found):
     """Lines of the throughput of one and two readers."""
-    rows = [("reads/s, median of 5 (from - to)", "one reader", "two readers", "ratio")]
+    rows = [("reads/s, median of 5", "one reader", "two readers", "ratio")]
     for state, of_state in found.items():
         rows.append((state, *(f"{median(of_state[n]):.0f}" for n in ("one", "two")),
                      f"{of_state['ratio']:.2f}"))
         ratios = sorted(two / one for one, two in zip(of_state["one"], of_state["two"]))
-        rows.append(("  its runs' ratios", f"{ratios[0]:.2f}", "-", f"{ratios[-1]:.2f}"))
+        rows.append(("  of each run", "", "", " ".join(f"{ratio:.2f}" for ratio in ratios)))
     return _rows(rows)
