@@ -53,6 +53,30 @@ IN_GUEST_EXPECTED = (
     r"^after: low 0$",
 )
 
+# A kernel that enforces signatures does not know the key that DKMS made: without Secure Boot
+# there is no MOK to enrol it as.
+ENFORCING = "module.sig_enforce=1"
+IN_ENFORCING_GUEST = """
+python3 -c '
+data = open("module/memevents_hook.ko", "rb").read()
+magic = b"~Module signature appended~\\n"
+assert data.endswith(magic), "not signed"
+length = int.from_bytes(data[-len(magic) - 4:-len(magic)], "big")
+open("unsigned.ko", "wb").write(data[:-len(magic) - 12 - length])
+'
+insmod unsigned.ko && echo "unsigned: loaded"
+insmod module/memevents_hook.ko && echo "signed: loaded"
+ls -d /sys/module/memevents_hook /sys/kernel/debug/memevents_hook
+true
+"""
+
+IN_ENFORCING_GUEST_EXPECTED = (
+    r"could not insert module unsigned\.ko: Key was rejected by service$",
+    r"could not insert module module/memevents_hook\.ko: Key was rejected by service$",
+    r"cannot access '/sys/module/memevents_hook'",
+    r"cannot access '/sys/kernel/debug/memevents_hook'",
+)
+
 
 def _root(name, packages):
     return cache.item(
@@ -71,7 +95,7 @@ def _step(what, function):
     except (BenchError, GuestLost) as error:
         print(error)
         word = "FAILED"
-    print(f"{what:44} {word:6} {time.monotonic() - began:5.0f} s", flush=True)
+    print(f"{what:64} {word:6} {time.monotonic() - began:5.0f} s", flush=True)
     return word == "ok"
 
 
@@ -96,13 +120,18 @@ def _version():
     return re.search(r'^MODULE_VERSION\("(.*)"\);$', text, re.MULTILINE)[1]
 
 
-def _load(kernel, release):
-    """Boot the kernel and have modprobe load what DKMS built for it.
+def _boot(kernel, release, name, script, expected, line=""):
+    """Boot the kernel with what DKMS built for it in module/, and run a script.
+
+    Args:
+        name: of the guest, for its files.
+        expected: expressions that each have to match a line of what it writes.
+        line: what to add to the kernel's command line.
 
     Raises:
-        BenchError: it did not do the main job; the message has what the guest wrote.
+        BenchError: the script failed, or a line was missing; the message has what it wrote.
     """
-    folder = WORK / "guest"
+    folder = WORK / name
     cache.remove(folder)
     (folder / "module").mkdir(parents=True)
     installed = WORK / "package" / release.release
@@ -114,13 +143,14 @@ def _load(kernel, release):
             run(["xz", "-d", folder / "module" / module.name])
     said = []
     guest = Guest(
-        kernel.arch, release.image, image.initramfs(kernel, folder, folder, IN_GUEST),
+        kernel.arch, release.image, image.initramfs(kernel, folder, folder, script),
         folder / "console.log", Acceleration("tcg"), on_output=said.append,
+        extra_line=line,
     )
     code = guest.run()
     output = b"".join(said).decode(errors="replace").replace("\r", "")
-    (WORK / "guest.log").write_text(output, encoding="utf-8")
-    missing = [line for line in IN_GUEST_EXPECTED if not re.search(line, output, re.MULTILINE)]
+    (WORK / f"{name}.log").write_text(output, encoding="utf-8")
+    missing = [line for line in expected if not re.search(line, output, re.MULTILINE)]
     if code or missing:
         raise BenchError(f"exit code {code}, not seen: {missing}:\n{output}")
 
@@ -146,7 +176,10 @@ def main():
               lambda: _script("by_hand.sh", user, WORK / "by_hand", RELEASES=words,
                               VERSION=_version())),
         _step(f"modprobe in a guest of {releases[BOOTED].release}",
-              lambda: _load(booted, releases[BOOTED])),
+              lambda: _boot(booted, releases[BOOTED], "guest", IN_GUEST, IN_GUEST_EXPECTED)),
+        _step(f"signatures enforced in a guest of {releases[BOOTED].release}",
+              lambda: _boot(booted, releases[BOOTED], "enforcing", IN_ENFORCING_GUEST,
+                            IN_ENFORCING_GUEST_EXPECTED, ENFORCING)),
     ]
     print("packaging: " + ("all is well" if all(good) else f"{good.count(False)} steps failed"))
     return 0 if all(good) else 1

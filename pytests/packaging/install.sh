@@ -40,7 +40,11 @@ absent()
 
 export DEBIAN_FRONTEND=noninteractive
 dkms generate_mok > /dev/null
+# DKMS takes a kernel that has no module of its own for one that is gone, and
+# drops its lists.
 for release in $RELEASES; do
+	mkdir -p "/lib/modules/$release/kernel"
+	ld -r -b binary -o "/lib/modules/$release/kernel/other.ko" /etc/debian_version
 	depmod "$release"
 done
 files > /tmp/before
