@@ -45,5 +45,7 @@ def nothing_left():
     """AssertionError where something of the module is left in the kernel."""
     assert not memevents.module_loaded(memevents.MODULE)
     assert not os.path.exists(memevents.ROOT)
-    if os.path.exists(os.path.join(memevents.TRACEFS, "enabled_functions")):
+    try:
         assert memevents.traced() is None
+    except PermissionError:
+        print("tracefs is shut: nothing there can be looked at", flush=True)

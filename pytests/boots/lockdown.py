@@ -20,7 +20,7 @@ def level():
 
 
 def check(raise_to):
-    """Up to `integrity` all 0400 files read; under `confidentiality` debugfs is shut altogether."""
+    """From `integrity` on 0400 files can be read and nothing else be opened; the hook goes on."""
     with common.watched() as (log, cgroup, originals):
         print(f"lockdown is {level()}", flush=True)
         if level() != "none":
