@@ -55,7 +55,8 @@ def pytest_runtest_logreport(report):
     elif report.skipped and _outcome["outcome"] == "passed":
         _outcome["outcome"] = "skipped"
         reason = getattr(report, "wasxfail", None) or report.longrepr
-        _outcome["why"] = reason if isinstance(reason, str) else reason[2]
+        reason = reason if isinstance(reason, str) else reason[2]
+        _outcome["why"] = reason.replace("Skipped: ", "", 1)
     if report.when == "teardown":
         _tell("result", test=report.nodeid, **_outcome)
 

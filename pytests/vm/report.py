@@ -77,12 +77,12 @@ def _printable(text):
 
 
 def allowed_skips():
-    """The skips that have a reason: (kernel pattern, test pattern) pairs from skips.txt."""
+    """The skips that have a reason: (kernels' patterns, test pattern) pairs from skips.txt."""
     rows = []
     for line in SKIPS.read_text(encoding="utf-8").splitlines():
         if line.strip() and not line.startswith("#"):
             kernels, tests, _reason = line.split(maxsplit=2)
-            rows.append((kernels, tests))
+            rows.append((kernels.split(","), tests))
     return rows
 
 
@@ -91,7 +91,8 @@ def refuse_skips(report):
     rows = allowed_skips()
     for result in list(report.results.values()):
         if result.outcome == "skipped" and not any(
-            fnmatchcase(report.kernel.name, kernels) and fnmatchcase(result.test, tests)
+            fnmatchcase(result.test, tests)
+            and any(fnmatchcase(report.kernel.name, kernel) for kernel in kernels)
             for kernels, tests in rows
         ):
             report.results[result.test] = Result(
