@@ -98,7 +98,7 @@ def sources(suite):
 
 
 class Archive:
-    """The packages of one suite for one architecture beside the host's own: apt with a state apart."""
+    """The packages of one suite and architecture, beside the host's own: apt with a state apart."""
 
     def __init__(self, suite, arch):
         self.suite = suite
@@ -135,7 +135,7 @@ class Archive:
             run(["apt-get", "-q", "update"], env=self._environ)
 
     def _default_release(self):
-        """apt holds a backport for newer than its base only if told to; security updates it likes."""
+        """apt prefers a backport to its base only if told to; security updates it likes."""
         if self.suite.endswith("-backports"):
             return f'APT::Default-Release "{self.suite}";\n'
         return ""

@@ -55,6 +55,7 @@ def run_in(root, name, inside, binds, writable=False):
     prelude = "export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C LC_ALL=C PYTHONUTF8=1\n"
     lines.append(f"exec chroot \"$at\" /bin/sh -c {shlex.quote(prelude + inside)}")
     return subprocess.run(
-        dying_with_us(as_root(confined(["sh", "-c", "\n".join(lines)]))), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, encoding="utf-8", errors="replace", check=False,
+        dying_with_us(as_root(confined(["sh", "-c", "\n".join(lines)]))),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        encoding="utf-8", errors="replace", check=False,
     )

@@ -56,7 +56,7 @@ def keep(folder, guest, event):
 
 
 def report(kernel):
-    """Make build/coverage/ from the counts of the kernel's last `make test`, and print what it says.
+    """Make build/coverage/ from the counts of the kernel's last `make test`, and print them.
 
     Returns:
         The exit code: 0 where the goal is met and every line that is missed has a reason.

@@ -9,7 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from .. import kernel_log
-from . import accel, cache, coverage, image, release, toolchain
+from . import accel, cache, image, release, toolchain
 from .cache import TOP
 from .errors import BenchError, GuestLost
 from .guest import MEMORY, Guest
