@@ -55,8 +55,8 @@ def use_everything(hook, cgroup, names):
     for name in names:
         hook.write("add_parent", name)
         hook.write(f"parents/{name}/redirect", "1")
-    for name in hook.tree():
-        if hook.tree()[name] & 0o400:
+    for name, mode in hook.tree().items():
+        if mode & 0o400:
             hook.read(name)
     for name in ("enabled", "banner", "add_parent", "remove_parent", "reset",
                  f"parents/{SHOW}/redirect"):
