@@ -38,9 +38,9 @@ PEERS = {
 
 
 def _exact(number):
-    """A whole number as one, others to two digits."""
-    number = round(number, 2)
-    return int(number) if number == int(number) else number
+    """A whole number as one: the clock's own rate is off by a millionth. Others to a digit."""
+    whole = round(number)
+    return whole if abs(number - whole) < 0.1 else round(number, 1)
 
 
 def costs(lines):
