@@ -52,7 +52,7 @@ def _parents(axes, costs):
     axes.set_xscale("log", base=2)
     axes.set_xticks(numbers)
     axes.set_xticklabels([str(n) for n in numbers])
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.15 * axes.get_ylim()[1])
     axes.set_xlabel("parents listed")
     axes.set_ylabel("extra instructions a read")
     axes.legend()
