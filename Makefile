@@ -93,9 +93,12 @@ deb:                    ## the package memevents-hook-dkms, into build/deb
 include module/install.mk
 
 ##@ For contributors
-.PHONY: lint test-packaging compile_commands.json
+.PHONY: lint selftest test-packaging compile_commands.json
 lint: setup             ## style and static checks of everything
 	@$(PYTHON) -m pytests.lint
+
+selftest: setup         ## the bench's own logic, without a kernel
+	@$(PYTHON) -m unittest -q pytests.vm.selftest
 
 test-packaging: setup   ## the package and DKMS on a fresh Debian root
 	@$(PYTHON) -m pytests.packaging

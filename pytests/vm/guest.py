@@ -131,6 +131,7 @@ class Guest:
         finally:
             qemu.kill()
             qemu.wait()
+            qemu.stdout.close()
             for ours, _ in ports:
                 os.close(ours)
         if qemu.returncode > 0 and not self._ready:

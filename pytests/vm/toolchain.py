@@ -33,7 +33,8 @@ HARMLESS = (
 def _item(kernel, release):
     """The name of the toolchain in the cache, and the packages in it."""
     compiler = release.compiler + CROSS_SUFFIX[kernel.arch]
-    return f"toolchain-{kernel.base_suite}-{compiler}", (*TOOLS, compiler, *release.libraries)
+    packages = (*TOOLS, compiler, *sorted(release.libraries))
+    return f"toolchain-{kernel.base_suite}-{compiler}", packages
 
 
 def cached(kernel, release):
