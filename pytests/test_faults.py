@@ -255,7 +255,7 @@ def test_load(hook, nth, cgroup, originals, record_property, first):
     record_property("faults", injected)
     record_property("errors", errors)
     if first == 1:
-        assert errors > CHUNK // 2
+        assert errors
     if first + CHUNK > 15 * CHUNK:
         assert not injected, "there are more: count them in"
 

@@ -33,7 +33,7 @@ def test_the_module_does_what_the_model_says(machine, record_property):
 def test_parameters(machine, record_property):
     """Loading with any parameters gives the predicted result; a refused one leaves nothing."""
     generator = generate.Generator(2, machine.model)
-    for _ in range(scale.scaled(30)):
+    for _ in range(max(20, scale.scaled(30))):
         machine.run(generator.load())
     record_property("loads", machine.counts["loads"])
     assert machine.counts["loads refused"]
