@@ -5,6 +5,7 @@ The counters stay exact and the routing true, whoever else looks on.
 
 import contextlib
 import errno
+import platform
 
 import pytest
 
@@ -15,6 +16,12 @@ from memevents import BANNER, LOCAL_SHOW, SHOW, TARGET
 
 LINE = BANNER.encode() + b"\n"
 READS = 20
+
+#: On arm64 a probe at a function's start comes before ftrace's call there. A kretprobe has then put
+#: its trampoline in the return address's place, and nobody can tell any more who called.
+HIDES_CALLER = platform.machine() == "aarch64"
+hides_caller = pytest.mark.skipif(
+    HIDES_CALLER, reason="on this machine a kretprobe on the target hides the caller from ftrace")
 
 
 class Watch:
@@ -54,12 +61,13 @@ COMPANY = [
     pytest.param(lambda hook: company.tracer("function"), id="function"),
     pytest.param(lambda hook: company.tracer("function_graph"), id="function_graph"),
     pytest.param(lambda hook: company.probe(("p", TARGET)), id="kprobe-target"),
-    pytest.param(lambda hook: company.probe(("r", TARGET)), id="kretprobe-target"),
+    pytest.param(lambda hook: company.probe(("r", TARGET)), id="kretprobe-target",
+                 marks=hides_caller),
     pytest.param(lambda hook: company.probe(("p", SHOW), ("p", LOCAL_SHOW)), id="kprobe-parents"),
     pytest.param(lambda hook: company.probe(("r", SHOW), ("r", LOCAL_SHOW)),
                  id="kretprobe-parents"),
     pytest.param(lambda hook: company.probe(("p", TARGET), ("r", TARGET), ("p", SHOW), ("r", SHOW)),
-                 id="all-probes"),
+                 id="all-probes", marks=hides_caller),
     pytest.param(lambda hook: company.plain_kprobe(SHOW, True), id="kprobe-post-parent"),
     pytest.param(lambda hook: company.fentry(), id="fentry"),
     pytest.param(lambda hook: company.fentry(at_exit=True), id="fexit"),
@@ -152,21 +160,37 @@ def test_probes_on_the_call_instruction(hook, watch):
     watch.check(True)
 
 
-def test_probes_and_we_both_count(hook, watch):
-    """A kprobe on the target sees each call, also the redirected; a kretprobe each return."""
+def test_a_kprobe_and_we_both_count(hook, watch):
+    """A kprobe on the target sees each call, also the redirected."""
     hook.load()
-    with company.probe(("p", TARGET), ("r", TARGET)) as hits:
+    with company.probe(("p", TARGET)) as hits:
         watch.check(True)
-        assert hits() == [2 * READS, 2 * READS]
+        assert hits() == [2 * READS]
         hook.write("enabled", "0")
         watch.check(False)
-        assert hits() == [4 * READS, 4 * READS]
+        assert hits() == [4 * READS]
+
+
+def test_a_kretprobe_and_we_both_count(hook, watch, cgroup, originals):
+    """It sees each return. Where it hides the caller, calls are the kernel's own, and [other]."""
+    hook.load()
+    with company.probe(("r", TARGET)) as hits:
+        if HIDES_CALLER:
+            for _ in range(READS):
+                assert (cgroup.read_events(), cgroup.read_local()) == originals
+            assert hook.number("other_hits") == 2 * READS
+            assert hook.hits(SHOW) == hook.hits(LOCAL_SHOW) == (0, 0)
+            hook.write("reset", "1")
+        else:
+            watch.check(True)
+        assert hits() == [2 * READS]
+    watch.check(True)
 
 
 def test_every_tracer_at_once(hook, watch):
     """function_graph over everything, probes on target and parents, and samples."""
     with company.tracer("function_graph"), company.sampler(), \
-            company.probe(("p", TARGET), ("r", TARGET), ("p", SHOW), ("r", LOCAL_SHOW)):
+            company.probe(("p", TARGET), ("p", SHOW), ("r", LOCAL_SHOW)):
         hook.load()
         watch.check(True)
         hook.write("enabled", "0")
