@@ -42,7 +42,7 @@ cp merged/module/*.gcda module/
 export PYTHONDONTWRITEBYTECODE=1
 gcovr --root module --exclude-unreachable-branches --exclude-throw-branches --delete \
 	--html-details html/index.html --html-title memevents_hook \
-	--txt lines.txt --json-summary summary.json module
+	--txt lines.txt --json lines.json module
 cat lines.txt
 """
 
