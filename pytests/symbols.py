@@ -55,13 +55,15 @@ class Symbols:
     def listable(self):
         """Yield names of functions that can be listed, spread over the kernel's text.
 
-        Unique, alone at their address, known to ftrace, and not on the
-        kprobes' blacklist.
+        Unique, alone at their address, known to ftrace (and once: it takes what is
+        left of an overridden weak function for the function before), and not
+        on the kprobes' blacklist.
         """
         at = collections.Counter(address for address, _ in self.text)
+        known = collections.Counter(traceable())
         refused = blacklist()
-        names = [name for name in traceable()
-                 if self.count[name] == 1 and at[self.address[name]] == 1
+        names = [name for name, count in known.items()
+                 if count == 1 and self.count[name] == 1 and at[self.address[name]] == 1
                  and name not in refused and re.fullmatch(r"\w+", name)
                  and name not in (memevents.TARGET, memevents.SHOW, memevents.LOCAL_SHOW)]
         stride = 61     # a prime, so that every name comes once

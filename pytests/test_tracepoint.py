@@ -1,5 +1,6 @@
 """memevents_hook:memevents_route, by tracefs and by trace-cmd."""
 
+import errno
 import os
 import re
 import shutil
@@ -134,6 +135,22 @@ def test_unload_while_enabled(hook, cgroup):
         cgroup.read_events()
         hook.unload()
         assert not os.path.exists(trace.path())
+
+
+@pytest.mark.parametrize("condition, wanted", [(None, 7), ("redirected==1", 4)])
+def test_perf(loaded, cgroup, condition, wanted):
+    """perf counts it, with and without a filter."""
+    try:
+        with tracing.perf_counter(condition) as count:
+            for _ in range(4):
+                cgroup.read_events()
+            for _ in range(3):
+                cgroup.read_local()
+            assert count() == wanted
+    except OSError as error:
+        if error.errno != errno.ENOSYS:
+            raise
+        pytest.skip("this kernel has no perf events (CONFIG_PERF_EVENTS)")
 
 
 def test_trace_cmd(loaded, cgroup, tmp_path):

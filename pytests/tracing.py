@@ -1,13 +1,22 @@
 """The module's event in tracefs, in a ring buffer of the test's own."""
 
 import contextlib
+import ctypes
+import fcntl
 import os
+import platform
 import re
+import struct
 
 import memevents
 
 SYSTEM, EVENT = "memevents_hook", "memevents_route"
 FOLDER = os.path.join("events", SYSTEM, EVENT)
+#: system call number, event type and ioctl of perf
+_PERF_EVENT_OPEN = {"x86_64": 298, "aarch64": 241}
+_PERF_TYPE_TRACEPOINT = 2
+_PERF_EVENT_IOC_SET_FILTER = 0x40082406
+
 INSTANCE = os.path.join(memevents.TRACEFS, "instances", "memevents-test")
 
 
@@ -60,3 +69,24 @@ def fields(format_text):
         if not name.startswith("common_"):
             found[name] = declaration
     return found
+
+
+@contextlib.contextmanager
+def perf_counter(condition=None):
+    """Count this process's events as perf does; yield a function that returns the count so far.
+
+    condition: a filter. Raises OSError where the kernel has no perf events.
+    """
+    number = memevents.read_file(os.path.join(memevents.TRACEFS, FOLDER, "id"))
+    # struct perf_event_attr in its first version: type, size, config; the rest is zero.
+    attributes = struct.pack("<IIQ48x", _PERF_TYPE_TRACEPOINT, 64, int(number))
+    libc = ctypes.CDLL(None, use_errno=True)
+    fd = libc.syscall(_PERF_EVENT_OPEN[platform.machine()], attributes, 0, -1, -1, 0)
+    if fd < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    try:
+        if condition:
+            fcntl.ioctl(fd, _PERF_EVENT_IOC_SET_FILTER, condition.encode() + b"\0")
+        yield lambda: struct.unpack("<Q", os.read(fd, 8))[0]
+    finally:
+        os.close(fd)
