@@ -188,8 +188,12 @@ def test_a_kretprobe_and_we_both_count(hook, watch, cgroup, originals):
 
 
 def test_every_tracer_at_once(hook, watch):
-    """function_graph over everything, probes on target and parents, and samples."""
-    with company.tracer("function_graph"), company.sampler(), \
+    """function_graph over everything, and probes on target and parents.
+
+    No sampling: on 6.12 the kernel's unwinder then warns of a "stack going in the wrong direction"
+    at function_graph's own return_to_handler, now and then, without us too.
+    """
+    with company.tracer("function_graph"), \
             company.probe(("p", TARGET), ("p", SHOW), ("r", LOCAL_SHOW)):
         hook.load()
         watch.check(True)
