@@ -53,28 +53,11 @@ static void read_once(int fd)
 		err(1, "pread");
 }
 
-/*
- * A read allocates, and what that takes depends on how full the slab
- * allocator's caches happen to be: have them well filled.
- */
-static void fill_slab_caches(const char *path)
-{
-	int fds[256];
-
-	for (int i = 0; i < 256; i++) {
-		fds[i] = open_file(path, O_RDONLY);
-		read_once(fds[i]);
-	}
-	for (int i = 0; i < 256; i++)
-		close(fds[i]);
-}
-
 static void measure_read(const char *path)
 {
 	const int fd = open_file(path, O_RDONLY);
 	long long best = -1;
 
-	fill_slab_caches(path);
 	for (int batch = 0; batch < BATCHES; batch++) {
 		long long start = now(CLOCK_MONOTONIC), took;
 
