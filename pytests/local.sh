@@ -63,7 +63,7 @@ load()
 		return
 	fi
 	echo "$refused" >&2
-	dmesg 2> /dev/null | grep "$name: " | tail -n 3 >&2 || true
+	dmesg 2> /dev/null | grep "$name: " | tail -n 1 >&2 || true
 	case $refused in
 	*"Invalid module format"*)
 		die "built for another kernel: make clean, then make load" ;;
@@ -96,10 +96,12 @@ watch()
 	if [ -t 1 ]; then
 		live=1
 		trap 'printf "\033[?25h\033[?1049l"' EXIT
-		trap 'exit 0' INT TERM
 		printf '\033[?1049h\033[?25l'
 	fi
-	awk -v live=$live -v stats=$tree/stats -f pytests/watch.awk
+	# In the background, so that the shell hears a signal at once.
+	awk -v live=$live -v stats=$tree/stats -f pytests/watch.awk &
+	trap 'kill $! 2> /dev/null || :; exit 0' INT TERM
+	wait $! || :
 }
 
 # check PYTHON PYTEST-OPTIONS...

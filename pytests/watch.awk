@@ -32,7 +32,7 @@ function size(words)
 {
 	rows = 24
 	columns = 80
-	if (split(shell("stty size < /dev/tty 2> /dev/null"), words) == 2 && words[1] > 0) {
+	if (split(shell("stty -F /dev/tty size 2> /dev/null"), words) == 2 && words[1] > 0) {
 		rows = words[1]
 		columns = words[2]
 	}
