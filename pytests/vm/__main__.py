@@ -7,7 +7,7 @@ import sys
 from . import boots as own_boots
 from . import coverage as coverage_report
 from . import demo as demo_session
-from . import image, programs, release, suite, toolchain
+from . import accel, image, programs, release, suite, toolchain
 from .cache import TOP
 from .errors import BenchError, GuestLost
 from .guest import Acceleration, Guest
@@ -36,8 +36,9 @@ def _in_guest(kernel, script, arguments):
     guest = Guest(
         kernel.arch, release.fetch(kernel).image,
         image.initramfs(kernel, built, folder, script), folder / "console.log",
-        Acceleration("tcg", arguments.tcg), on_output=_write, extra_line=arguments.append,
-        limit=arguments.limit, cpus=arguments.cpus, memory=kernel.memory,
+        Acceleration("tcg", arguments.tcg) if arguments.tcg else accel.choose(kernel),
+        on_output=_write, extra_line=arguments.append, limit=arguments.limit,
+        cpus=arguments.cpus, memory=kernel.memory,
     )
     try:
         return guest.run()
@@ -168,7 +169,8 @@ def _parser():
         command.add_argument("--append", default="", help="more for the kernel's command line")
         command.add_argument("--limit", type=int, help="seconds (times 6 under TCG)")
         command.add_argument("--cpus", type=int, default=2)
-        command.add_argument("--tcg", choices=("single", "multi"), default="single")
+        command.add_argument("--tcg", choices=("single", "multi"),
+                             help="TCG, its threads; else what ACCEL says")
         if function is run:
             command.add_argument("words", nargs="+", metavar="-- COMMAND")
         else:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shlex
 import threading
 import time
@@ -179,8 +178,7 @@ class KernelRun:
         """Look for splats that came after the last test's own look at the log."""
         text = console.read_text(errors="replace")
         last = text.rpartition("memevents_bench: end of the tests")[2]
-        splats = [line for line in last.splitlines()
-                  if any(re.search(pattern, line) for pattern in kernel_log.SPLATS)]
+        splats = kernel_log.find_splats(last.splitlines())
         if splats:
             self._fail(f"log after the tests ({console.name})", splats[0], "\n".join(splats))
 
