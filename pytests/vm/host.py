@@ -40,6 +40,14 @@ def dying_with_us(command):
     return ["setpriv", "--pdeathsig", "KILL", *command]
 
 
+#: What confined() runs first. `unshare` alone would give up in a chroot: its root is no mount point,
+#: and so has no propagation to change.
+_KEEP_MOUNTS_HERE = 'mount --make-rprivate / 2> /dev/null; exec "$@"'
+
+
 def confined(command):
     """The command, with mounts and processes that end when it does. Needs root."""
-    return ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", *command]
+    return [
+        "unshare", "--mount", "--propagation", "unchanged", "--pid", "--fork", "--kill-child",
+        "--mount-proc", "sh", "-c", _KEEP_MOUNTS_HERE, "sh", *command,
+    ]

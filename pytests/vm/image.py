@@ -5,7 +5,7 @@ import shutil
 from . import cache
 from .archive import bootstrap
 from .cache import TOP
-from .host import as_root, run
+from .host import as_root, confined, run
 from .toolchain import FOLDERS
 
 # In every guest, from the kernel's own suite. Small: it all goes through TCG.
@@ -58,7 +58,7 @@ def _compile(python_root, root):
         f' exec chroot "{python_root}" /bin/sh -c "{COMPILE}"'
     )
     run(as_root(["mkdir", "-p", python_root / "mnt"]))
-    run(as_root(["unshare", "--mount", "sh", "-c", script]))
+    run(as_root(confined(["sh", "-c", script])))
 
 
 def _pack(folder, archive):
