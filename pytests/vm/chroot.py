@@ -52,7 +52,11 @@ def run_in(root, name, inside, binds, writable=False):
             lines.append(f"mount -o remount,bind,ro {inner}")
     if not writable:
         lines.append("mount -o remount,bind,ro \"$at\"")
-    prelude = "export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C LC_ALL=C PYTHONUTF8=1\n"
+    # LC_CTYPE: where the host has no locale, python sets one that the root may not have.
+    prelude = (
+        "unset LC_CTYPE\n"
+        "export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C LC_ALL=C PYTHONUTF8=1\n"
+    )
     lines.append(f"exec chroot \"$at\" /bin/sh -c {shlex.quote(prelude + inside)}")
     return subprocess.run(
         dying_with_us(as_root(confined(["sh", "-c", "\n".join(lines)]))),
