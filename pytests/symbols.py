@@ -13,8 +13,7 @@ import re
 import memevents
 
 _TEXT = re.compile(rb"^([0-9a-f]+) [tTwW] ([^\s\[]+)$", re.MULTILINE)
-_DATA = re.compile(rb"^([0-9a-f]+) [dDbBrR] ([^\s\[]+)$", re.MULTILINE)
-_CORE = re.compile(rb"^([0-9a-f]+) [a-zA-Z] [^\s\[]+$", re.MULTILINE)
+_CORE = re.compile(rb"^([0-9a-f]+) [a-zA-Z] ([^\s\[]+)$", re.MULTILINE)
 _MODULE = re.compile(rb"^[0-9a-f]+ [tT] (\S+)\t\[(\S+)\]$", re.MULTILINE)
 
 
@@ -26,9 +25,11 @@ class Symbols:
         self.text = [(int(address, 16), name.decode()) for address, name in _TEXT.findall(text)]
         assert self.text and self.text[0][0], \
             "/proc/kallsyms hides addresses: kernel.kptr_restrict is 2, or CAP_SYSLOG is missing"
-        self.data = [name.decode() for _, name in _DATA.findall(text)]
+        core = _CORE.findall(text)
+        # Of any type: newer kernels have a T for some of their data.
+        self.names = {name.decode() for _, name in core}
         # Absolute per-CPU symbols stand at the low end and bound no function.
-        self.addresses = sorted({int(address, 16) for address in _CORE.findall(text)})
+        self.addresses = sorted({int(address, 16) for address, _ in core})
         self.address = {}
         self.count = collections.Counter()
         for address, name in self.text:

@@ -158,7 +158,7 @@ def test_the_same_code_under_another_name(loaded, symbols):
 def test_data(loaded, symbols):
     """A variable is no function."""
     names = [name for name in ("jiffies", "init_task", "init_mm", "vm_node_stat")
-             if name in symbols.data]
+             if name in symbols.names]
     if not names:
         pytest.skip("this kernel's kallsyms has no data (CONFIG_KALLSYMS_ALL)")
     for name in names:

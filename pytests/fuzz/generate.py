@@ -30,11 +30,11 @@ class Names:
         kinds = {name: 0 for name in self.good}
         # Data that no kprobe will take, wherever it lies.
         self.data = [name for name in ("jiffies", "init_task", "saved_command_line", "linux_banner")
-                     if name in symbols.data][:3]
+                     if name in symbols.names][:3]
         self.entry = symbols.entry_code()[:3]
         kinds.update((name, errno.EINVAL) for name in self.data + self.entry)
         self._kinds = kinds
-        self._every = set(symbols.count) | set(symbols.data) \
+        self._every = symbols.names \
             | set(kernel_symbols.module_functions(MODULE))
 
     def errno_of(self, name):

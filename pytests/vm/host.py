@@ -40,8 +40,8 @@ def dying_with_us(command):
     return ["setpriv", "--pdeathsig", "KILL", *command]
 
 
-#: What confined() runs first. `unshare` alone would give up in a chroot: its root is no mount point,
-#: and so has no propagation to change.
+#: What confined() runs first. `unshare` alone would give up in a chroot: its root is no mount
+#: point, and so has no propagation to change.
 _KEEP_MOUNTS_HERE = 'mount --make-rprivate / 2> /dev/null; exec "$@"'
 
 
