@@ -7,7 +7,7 @@ PYTHON ?= python3
 
 MODULE := $(CURDIR)/module
 # small modules that the tests load
-TESTED := $(CURDIR)/pytests/peers $(CURDIR)/pytests/example
+TESTED := $(addprefix $(CURDIR)/pytests/,peers example any_target)
 LOCAL  := sh pytests/local.sh
 BENCH  := $(PYTHON) -m pytests.vm
 

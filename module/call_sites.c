@@ -94,25 +94,27 @@ static bool decode(const u8 *text, size_t len, unsigned long addr,
 	return is_entry(site->return_ip + rel, target) && symbol_is_insn(addr);
 }
 
+/* No instruction of the architecture is longer. */
+#define INSN_MAX 15
+
 /**
  * call_site_before() - the call that has a return address
  * @return_ip: the return address
- * @target: the function that was called
  *
- * Context: any in which text may be read; does not sleep.
- * Return: the address of the call instruction where it is a direct call to
- * @target. Of an indirect call, whose length cannot be told backwards, the
- * address of the last byte.
+ * Instructions cannot be told backwards, but where one begins can be asked: the
+ * last one that begins before the return address is the call.
+ *
+ * Context: may sleep; takes the locks of kprobes.
+ * Return: the address of the call instruction; of its last byte where the kernel
+ * does not tell (a trampoline, or code that may not be probed).
  */
-unsigned long call_site_before(unsigned long return_ip, unsigned long target)
+unsigned long call_site_before(unsigned long return_ip)
 {
-	const unsigned long addr = return_ip - 5;
-	u8 text[5];
+	unsigned int len;
 
-	if (!copy_from_kernel_nofault(text, (void *)addr, sizeof(text)) &&
-	    (text[0] == 0xe8 || text[0] == 0xcc) &&
-	    is_entry(return_ip + rel32(text + 1), target))
-		return addr;
+	for (len = 1; len <= INSN_MAX; len++)
+		if (symbol_is_insn(return_ip - len))
+			return return_ip - len;
 	return return_ip - 1;
 }
 
@@ -141,7 +143,7 @@ static bool decode(const u8 *text, size_t len, unsigned long addr,
 }
 
 /* Every instruction is as long as every other. */
-unsigned long call_site_before(unsigned long return_ip, unsigned long target)
+unsigned long call_site_before(unsigned long return_ip)
 {
 	return return_ip - INSN_STEP;
 }

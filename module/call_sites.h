@@ -22,6 +22,6 @@ struct call_site {
 
 int call_sites_find(const struct symbol_range *parent, unsigned long target,
 		    struct call_site **sites);
-unsigned long call_site_before(unsigned long return_ip, unsigned long target);
+unsigned long call_site_before(unsigned long return_ip);
 
 #endif /* _MEMEVENTS_HOOK_CALL_SITES_H */

@@ -126,7 +126,7 @@ static int other_last_show(struct seq_file *m, void *unused)
 	mutex_unlock(&parents_lock);
 
 	if (parent_ip) {
-		call = call_site_before(parent_ip, hook_range()->start);
+		call = call_site_before(parent_ip);
 		symbol_show(m, call, control_file_addr(m, call));
 		seq_putc(m, '\n');
 	}
@@ -485,9 +485,9 @@ static int create_tree(void)
 		err = create_parent_dir(parent);
 	mutex_unlock(&parents_lock);
 
-	return err   ?:
-		       create_files(root_dir, root_files,
-				    ARRAY_SIZE(root_files), NULL);
+	if (err)
+		return err;
+	return create_files(root_dir, root_files, ARRAY_SIZE(root_files), NULL);
 }
 
 /**

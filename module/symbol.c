@@ -69,7 +69,7 @@ static int probe_once(struct kprobe *kp)
 
 /**
  * symbol_is_insn() - is there an instruction at an address, not the middle of one?
- * @addr: an address in the core kernel's text
+ * @addr: an address in the kernel's text, or a module's
  *
  * The kernel's decoder is not exported, but kprobes asks it before it takes an
  * address: -EILSEQ is its no. Whatever else kprobes may object to, it then is

@@ -198,10 +198,15 @@ def parse_stats(text):
 
 
 class Hook:
-    """The module on this machine and its files, by their path below memevents_hook/."""
+    """A module with the hook's engine on this machine, and its files, by their path in its tree.
 
-    def __init__(self, ko=KO):
+    name: the module's, and its tree's.
+    """
+
+    def __init__(self, ko=KO, name=MODULE):
         self.ko = ko
+        self.name = name
+        self.root = os.path.join(DEBUGFS, name)
 
     # The module
 
@@ -221,19 +226,18 @@ class Hook:
 
     def unload(self):
         """Unload the module; raises OSError."""
-        rmmod(MODULE)
+        rmmod(self.name)
 
     @property
     def loaded(self):
         """Whether the module is in the kernel."""
-        return module_loaded(MODULE)
+        return module_loaded(self.name)
 
     # Its files
 
-    @staticmethod
-    def path(*names):
+    def path(self, *names):
         """Return the full path of a file of the tree."""
-        return os.path.join(ROOT, *names)
+        return os.path.join(self.root, *names)
 
     def read(self, *names):
         """Return a file's content as text."""
@@ -284,12 +288,12 @@ class Hook:
         return dict(line.split(": ", 1) for line in lines)
 
     def tree(self):
-        """Return {path below memevents_hook/: permission bits} of every file."""
+        """Return {path in the tree: permission bits} of every file."""
         files = {}
-        for folder, _, names in os.walk(ROOT):
+        for folder, _, names in os.walk(self.root):
             for name in names:
                 path = os.path.join(folder, name)
-                files[os.path.relpath(path, ROOT)] = stat.S_IMODE(os.stat(path).st_mode)
+                files[os.path.relpath(path, self.root)] = stat.S_IMODE(os.stat(path).st_mode)
         return files
 
     def state(self):
@@ -304,6 +308,16 @@ class Hook:
             "tree": self.tree(),
             "traced": traced() is not None,
         }
+
+    @contextlib.contextmanager
+    def session(self, **parameters):
+        """The module, loaded with these parameters; unloaded at the end, with its tree gone."""
+        self.load(**parameters)
+        try:
+            yield self
+        finally:
+            self.unload()
+            assert not os.path.exists(self.root)
 
     @contextlib.contextmanager
     def refuses(self, number, what=""):

@@ -20,7 +20,7 @@ from .root import checkpatch, root
 WORK = TOP / "build" / "lint"
 
 # folders whose C files are kernel code
-KERNEL_CODE = ("module", "peers", "example")
+KERNEL_CODE = ("module", "peers", "example", "any_target")
 
 # what kbuild and python leave in the source tree
 BUILT = ("*.o", "*.ko", "*.mod", "*.mod.c", "*.cmd", "*.d", "*.pyc", "*.order", "*.symvers")

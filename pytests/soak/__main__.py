@@ -19,6 +19,7 @@ from readers import Readers
 from .churn import Churn
 
 READERS = 4
+SAY_AFTER = 60.0    # seconds
 LINE = BANNER.encode() + b"\n"
 
 
@@ -35,10 +36,17 @@ class Soak:
                        (cgroup.local, {0: self._local, 1: self._local})]
 
     def _steps(self, count):
-        """Count so far, reading the kernel's log before it goes round: each OOM kill is a page."""
+        """Count so far, reading the kernel's log before it goes round: each OOM kill is a page.
+
+        Says now and then how far it has come: who is silent for long is taken for dead.
+        """
+        said = time.monotonic()
         for step in range(count):
             if step % 20 == 0:
                 self._log.records()
+            if time.monotonic() - said > SAY_AFTER:
+                said = time.monotonic()
+                print(f"    {step} of {count}", flush=True)
             yield step
 
     def _exact(self, readers, churn, redirected=None):

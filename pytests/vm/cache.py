@@ -75,7 +75,7 @@ def size(path):
 def is_source(path):
     """Whether it is something kbuild reads and does not make."""
     return path.name == "Kbuild" or (
-        path.suffix in (".c", ".h", ".S") and not path.name.endswith(".mod.c"))
+        path.suffix in (".c", ".h", ".S", ".mk") and not path.name.endswith(".mod.c"))
 
 
 def copy_sources(source, target):

@@ -12,7 +12,7 @@ from .host import as_root, run
 from .release import fetch
 
 # What is built, in this order.
-FOLDERS = ("module", "pytests/peers", "pytests/example")
+FOLDERS = ("module", "pytests/peers", "pytests/example", "pytests/any_target")
 
 CROSS_SUFFIX = {"amd64": "", "arm64": "-aarch64-linux-gnu"}
 
