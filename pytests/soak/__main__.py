@@ -111,7 +111,8 @@ class Soak:
         """Nothing is switched: hits and redirections are the reads, one for one."""
         self.hook.load()
         with Churn(self._parent) as churn, Readers(self._files, count=READERS) as readers:
-            readers.wait_reads(50 * self._cycles)
+            for _ in self._steps(self._cycles):
+                readers.wait_reads(50)
             churn.wait_cgroups(1)
             readers.stop()
             churn.stop()

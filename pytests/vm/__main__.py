@@ -92,9 +92,17 @@ def fuzz(arguments):
 
 
 def soak(arguments):
-    """Switch, load and unload for long, under readers, beside cgroups that come and go."""
-    return max(programs.run(kernel, "soak", ["--cycles", arguments.cycles])
-               for kernel in pick(arguments.kernels))
+    """Switch, load and unload for long, under readers, beside cgroups that come and go.
+
+    Then count for long, nothing being switched, with CPUs that are truly parallel.
+    """
+    words = ["--cycles", arguments.cycles]
+    codes = []
+    for kernel in pick(arguments.kernels):
+        codes.append(programs.run(kernel, "soak", [*words, "cycles", "enabled", "redirect"]))
+        codes.append(programs.run(kernel, "soak", [*words, "count"], accel.parallel(kernel),
+                                  f"{kernel.name}-parallel"))
+    return max(codes)
 
 
 def demo(arguments):

@@ -51,3 +51,12 @@ def choose(kernel):
         if kernel.arch not in _probed:
             _probed[kernel.arch] = KVM if _boots(kernel) else TCG
         return _probed[kernel.arch]
+
+
+def parallel(kernel):
+    """What choose() says, but with a thread for each of a guest's CPUs under TCG too.
+
+    Only for what patches no text while anything runs through it: see Acceleration.
+    """
+    chosen = choose(kernel)
+    return Acceleration("tcg", "multi") if chosen == TCG else chosen

@@ -12,15 +12,17 @@ from .guest import Guest
 LIMIT = 3600
 
 
-def run(kernel, what, words):
+def run(kernel, what, words, acceleration=None, name=None):
     """Run `python3 -m WHAT WORDS` in a guest, and print what it writes.
 
-    Its output and the kernel's log stay in build/WHAT/KERNEL.
+    Its output and the kernel's log stay in build/WHAT/NAME; the name is the kernel's if none is
+    given.
 
     Returns:
         The program's exit code; 3 where the guest was lost.
     """
-    folder = TOP / "build" / what / kernel.name
+    name = name or kernel.name
+    folder = TOP / "build" / what / name
     built = toolchain.build(kernel)
     cache.remove(folder)
     folder.mkdir(parents=True)
@@ -35,13 +37,14 @@ def run(kernel, what, words):
                 sys.stdout.buffer.flush()
             code = Guest(
                 kernel.arch, release.fetch(kernel).image, initramfs, folder / "console.log",
-                accel.choose(kernel), on_output=take, memory=kernel.memory, limit=LIMIT,
+                acceleration or accel.choose(kernel), on_output=take, memory=kernel.memory,
+                limit=LIMIT,
             ).run()
     except GuestLost as error:
         print(f"guest lost: {error}; its log: {folder / 'console.log'}")
         code = 3
     finally:
         initramfs.unlink()
-    print(f"{kernel.name}: {what} {'failed' if code else 'passed'}"
+    print(f"{name}: {what} {'failed' if code else 'passed'}"
           f" in {time.monotonic() - start:.0f} s", flush=True)
     return code
