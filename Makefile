@@ -12,7 +12,7 @@ LOCAL  := sh pytests/local.sh
 BENCH  := $(PYTHON) -m pytests.vm
 
 # make hands the variables of its command line on to what it runs: KERNELS, STRICT, TESTS,
-# ACCEL, MIRROR and SECURITY_MIRROR reach the bench so.
+# REPORT_ONLY, ACCEL, MIRROR and SECURITY_MIRROR reach the bench so.
 
 .DEFAULT_GOAL := module
 
@@ -66,7 +66,7 @@ test: setup             ## the test suite; KERNELS="6.1 7.*" STRICT=1 TESTS="-k 
 test-debug: setup       ## it on a kernel with KASAN, lockdep, kmemleak, fault injection (built once)
 	@$(BENCH) test '6.1-debug'
 
-coverage: setup         ## the same, and which lines of the module it ran through: build/coverage
+coverage: setup         ## the same, and which lines of the module it ran through; REPORT_ONLY=1
 	@$(BENCH) coverage
 
 test-boots: setup       ## lockdown, debugfs=off, signatures, ftrace dead: a boot each

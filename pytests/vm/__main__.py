@@ -154,6 +154,7 @@ def _parser():
     command.add_argument("kernel", nargs="?", default="6.1-debug")
     command.add_argument("--pytest", default=os.environ.get("TESTS", ""), metavar="OPTIONS")
     command.add_argument("--report-only", action="store_true",
+                         default=os.environ.get("REPORT_ONLY", "") not in ("", "0"),
                          help="of the last `make test-debug`, without running it again")
     command = add(fuzz)
     command.add_argument("kernel", nargs="?", default=KERNELS or "6.1-debug")
