@@ -13,6 +13,7 @@
 #include <linux/string.h>
 
 #include "banner.h"
+#include "hook.h"
 
 struct banner {
 	struct rcu_head rcu;
@@ -22,14 +23,15 @@ struct banner {
 
 /* Held by whoever replaces the banner. */
 static DEFINE_MUTEX(banner_lock);
-struct banner __rcu *banner;
+/* NULL is the empty one. */
+static struct banner __rcu *banner;
 
 /**
  * banner_set() - replace the banner
  * @text: its text, without newline
  * @len: its length in bytes; 0 for no banner
  *
- * Every banner_show() that begins after the return prints the new text.
+ * Every replacement that begins after the return prints the new text.
  *
  * Context: may sleep.
  * Return: 0 or -ENOMEM, which changes nothing.
@@ -49,6 +51,7 @@ int banner_set(const char *text, size_t len)
 
 	mutex_lock(&banner_lock);
 	old = rcu_replace_pointer(banner, new, lockdep_is_held(&banner_lock));
+	hook_use_banner(new);
 	mutex_unlock(&banner_lock);
 
 	if (old)
@@ -57,12 +60,12 @@ int banner_set(const char *text, size_t len)
 }
 
 /**
- * banner_print() - the part of banner_show() that is out of line
+ * banner_show() - print the banner, as a line of its own, if there is one
  * @m: where to
  *
- * Context: as of banner_show().
+ * Context: any process context; does not sleep, so a replacement may call it.
  */
-void banner_print(struct seq_file *m)
+void banner_show(struct seq_file *m)
 {
 	const struct banner *b;
 

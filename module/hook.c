@@ -20,16 +20,20 @@
 #include "refuse.h"
 #include "trace.h"
 
-/* Count a call and send it on its way. */
+/* Which of the target's replacements is in use: chosen before the hook is first on. */
+static void *replacement;
+
+/* Count a call and send it on its way: true where that is to the replacement. */
 static __always_inline bool send(struct parent *parent,
 				 struct compat_ftrace_regs *fregs)
 {
-	const bool redirect = READ_ONCE(parent->redirect);
-
-	parent_count(parent, redirect);
-	if (redirect)
-		compat_set_ip(fregs, (unsigned long)hook_target.replacement);
-	return redirect;
+	if (READ_ONCE(parent->redirect)) {
+		parent_count(parent, true);
+		compat_set_ip(fregs, (unsigned long)READ_ONCE(replacement));
+		return true;
+	}
+	parent_count(parent, false);
+	return false;
 }
 
 /*
@@ -195,6 +199,24 @@ int hook_switch(bool to)
 		WRITE_ONCE(refused, 0);
 	mutex_unlock(&hook_lock);
 	return err;
+}
+
+/**
+ * hook_use_banner() - choose between the target's replacements
+ * @banner: the one that prints the banner?
+ *
+ * A call that begins after this has returned, on any CPU, gets the one chosen.
+ *
+ * Context: any; one call at a time.
+ */
+void hook_use_banner(bool banner)
+{
+	void *chosen = hook_target.replacement;
+
+	if (banner && hook_target.replacement_with_banner)
+		chosen = hook_target.replacement_with_banner;
+	/* Pairs with whatever tells the caller of the target that we are done. */
+	smp_store_mb(replacement, chosen);
 }
 
 /**

@@ -12,13 +12,16 @@
  * @symbol: its name
  * @replacement: the function to run in its place: same arguments, same return
  *	value. It must not sleep, or unloading would free it under a sleeper
- * @banner: what the replacement's banner says by default
+ * @replacement_with_banner: if not NULL, runs instead while there is a banner,
+ *	so that the other one need not ask
+ * @banner: what the banner says by default
  * @redirect: comma list of the parents redirected by default
  * @observe: comma list of the parents only counted by default
  */
 struct hook_target {
 	const char *symbol;
 	void *replacement;
+	void *replacement_with_banner;
 	const char *banner;
 	const char *redirect;
 	const char *observe;
@@ -31,6 +34,7 @@ int hook_init(const struct symbol_range *range);
 void hook_exit(void);
 
 int hook_switch(bool on);
+void hook_use_banner(bool banner);
 bool hook_is_on(void);
 const char *hook_why(void);
 const struct symbol_range *hook_range(void);

@@ -15,9 +15,8 @@
 #endif
 
 /*
- * Prints what the target prints, below the banner. The target itself cannot be
- * called: on kernels built for IBT it has no ENDBR, since only direct calls
- * reach it.
+ * Prints what the target prints. The target itself cannot be called: on kernels
+ * built for IBT it has no ENDBR, since only direct calls reach it.
  *
  * The HAVE_ macros tell which events this kernel counts. They are enumerators,
  * which the preprocessor cannot see, so Kbuild looks them up in the kernel's
@@ -26,10 +25,9 @@
  *
  * Does not sleep, which unloading depends on (see hook_exit()).
  */
-static void memory_events_replacement(struct seq_file *m, atomic_long_t *events)
+static __always_inline void print_events(struct seq_file *m,
+					 atomic_long_t *events)
 {
-	banner_show(m);
-
 	seq_printf(m, "low %lu\n", atomic_long_read(&events[MEMCG_LOW]));
 	seq_printf(m, "high %lu\n", atomic_long_read(&events[MEMCG_HIGH]));
 	seq_printf(m, "max %lu\n", atomic_long_read(&events[MEMCG_MAX]));
@@ -46,9 +44,21 @@ static void memory_events_replacement(struct seq_file *m, atomic_long_t *events)
 #endif
 }
 
+static void memory_events_replacement(struct seq_file *m, atomic_long_t *events)
+{
+	print_events(m, events);
+}
+
+static void memory_events_with_banner(struct seq_file *m, atomic_long_t *events)
+{
+	banner_show(m);
+	print_events(m, events);
+}
+
 const struct hook_target hook_target = {
 	.symbol = "__memory_events_show",
 	.replacement = memory_events_replacement,
+	.replacement_with_banner = memory_events_with_banner,
 	.banner = "This is from __memory_events_show_new",
 	.redirect = "memory_events_show",
 	.observe = "memory_events_local_show",

@@ -65,18 +65,21 @@ def test_counters_stand_still_while_off(loaded, files):
     assert loaded.hits(SHOW)[0] <= readers.ended(0)
 
 
-def test_banner(loaded, cgroup, originals):
-    """Two banners in turn: every read shows the one or the other, whole."""
+@pytest.mark.parametrize("first", [
+    pytest.param(b"a" * 100 + b"\n", id="text"),
+    pytest.param(b"", id="none"),
+])
+def test_banner(loaded, cgroup, originals, first):
+    """Two banners in turn, or one and none: every read shows the one or the other, whole."""
     events, local = originals
-    banners = [b"a" * 100, b"the other banner"]
+    banners = [first, b"the other banner\n"]
     loaded.write("banner", banners[1])
-    files = [(cgroup.events, {value: banner + b"\n" + events
-                              for value, banner in enumerate(banners)}),
+    files = [(cgroup.events, {value: banner + events for value, banner in enumerate(banners)}),
              (cgroup.local, {0: local, 1: local})]
     with Readers(files) as readers, loaded.writer("banner") as write:
         for flip in range(scale.FLIPS_BANNER):
             value = flip & 1
-            readers.switch.flip(value, lambda: write(banners[value]))
+            readers.switch.flip(value, lambda: write(banners[value] or b"\n"))
         readers.wait_reads(2)
     assert loaded.hits(SHOW) == (readers.ended(0), readers.ended(0))
 
