@@ -17,9 +17,6 @@
  * - The cache entries point to a parent and are freed with it; they are taken
  *   out of the cache before. A handler that still finds an entry counts a call
  *   in flight for a parent that is being removed.
- *
- * - Counters are per CPU and only ever grow: a reset notes where they stand, so
- *   it cannot lose a call that comes meanwhile.
  */
 #include <linux/err.h>
 #include <linux/kernel.h>
@@ -194,69 +191,6 @@ static struct parents_table *table_without(const struct parent *parent)
 	return new;
 }
 
-static void parent_free(struct parent *parent)
-{
-	free_percpu(parent->counters);
-	kfree(parent->cached);
-	kfree(parent->sites);
-	kfree(parent->name);
-	kfree(parent);
-}
-
-static void parent_free_rcu(struct rcu_head *rcu)
-{
-	parent_free(container_of(rcu, struct parent, rcu));
-}
-
-static int parent_find_sites(struct parent *parent)
-{
-	int i, nr;
-
-	nr = call_sites_find(&parent->range, target, &parent->sites);
-	if (nr <= 0)
-		return nr;
-
-	parent->nr_sites = nr;
-	parent->cached = kcalloc(nr, sizeof(*parent->cached), GFP_KERNEL);
-	if (!parent->cached)
-		return -ENOMEM;
-	for (i = 0; i < nr; i++) {
-		parent->cached[i].parent_ip = parent->sites[i].return_ip;
-		parent->cached[i].parent = parent;
-	}
-	return 0;
-}
-
-static struct parent *parent_alloc(const char *name, bool redirect)
-{
-	struct parent *parent;
-	int err;
-
-	parent = kzalloc(sizeof(*parent), GFP_KERNEL);
-	if (!parent)
-		return ERR_PTR(-ENOMEM);
-
-	parent->redirect = redirect;
-	err = symbol_find(name, &parent->range);
-	if (err)
-		goto err_free;
-
-	err = -ENOMEM;
-	parent->name = kstrdup(name, GFP_KERNEL);
-	parent->counters = alloc_percpu(struct parent_counters);
-	if (!parent->name || !parent->counters)
-		goto err_free;
-
-	err = parent_find_sites(parent);
-	if (err)
-		goto err_free;
-	return parent;
-
-err_free:
-	parent_free(parent);
-	return ERR_PTR(err);
-}
-
 /**
  * parents_add() - list a parent
  * @name: its symbol
@@ -285,7 +219,7 @@ struct parent *parents_add(const char *name, bool redirect)
 		return ERR_PTR(-ENOSPC);
 	}
 
-	parent = parent_alloc(name, redirect);
+	parent = parent_alloc(name, redirect, target);
 	if (IS_ERR(parent))
 		return parent;
 
@@ -296,6 +230,11 @@ struct parent *parents_add(const char *name, bool redirect)
 	}
 	table_publish(new);
 	return parent;
+}
+
+static void parent_free_rcu(struct rcu_head *rcu)
+{
+	parent_free(container_of(rcu, struct parent, rcu));
 }
 
 /**
@@ -353,78 +292,6 @@ struct parent *parents_nth(unsigned int n)
 unsigned long parents_other_last(void)
 {
 	return READ_ONCE(table_locked()->nobody) ?: other_last;
-}
-
-/**
- * parent_set_redirect() - switch a parent between redirecting and counting only
- * @parent: the parent
- * @redirect: the new state
- *
- * The barrier makes it seen: a call that begins after this has returned, on
- * any CPU, goes the new way.
- *
- * Context: any.
- */
-void parent_set_redirect(struct parent *parent, bool redirect)
-{
-	/* Pairs with whatever tells the caller of the target that we are done. */
-	smp_store_mb(parent->redirect, redirect);
-}
-
-static unsigned long sum(const struct parent *parent, bool redirected)
-{
-	unsigned long calls = 0;
-	int cpu;
-
-	for_each_possible_cpu(cpu) {
-		const struct parent_counters *c =
-			per_cpu_ptr(parent->counters, cpu);
-
-		calls += READ_ONCE(c->calls[redirected]);
-	}
-	return calls;
-}
-
-/*
- * The order matters: who sees where the counter stood at a reset must then see
- * a sum at least as large, or the difference would be negative.
- */
-static unsigned long calls_since_reset(const struct parent *parent,
-				       bool redirected)
-{
-	unsigned long reset_at;
-
-	/* Pairs with the smp_store_release() in parent_reset(). */
-	reset_at = smp_load_acquire(&parent->reset_at.calls[redirected]);
-	return sum(parent, redirected) - reset_at;
-}
-
-/**
- * parent_hits() - read a parent's counters
- * @parent: the parent, or &parents_other
- * @redirected: if not NULL, set to how many of the hits were redirected
- *
- * Context: any.
- * Return: the calls counted since the last reset.
- */
-unsigned long parent_hits(const struct parent *parent,
-			  unsigned long *redirected)
-{
-	const unsigned long calls = calls_since_reset(parent, true);
-
-	if (redirected)
-		*redirected = calls;
-	return calls + calls_since_reset(parent, false);
-}
-
-static void parent_reset(struct parent *parent)
-{
-	int redirected;
-
-	for (redirected = 0; redirected < 2; redirected++)
-		/* Pairs with the smp_load_acquire() in calls_since_reset(). */
-		smp_store_release(&parent->reset_at.calls[redirected],
-				  sum(parent, redirected));
 }
 
 /**

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* One parent: its range, its switch and its counters. */
+#ifndef _MEMEVENTS_HOOK_PARENT_H
+#define _MEMEVENTS_HOOK_PARENT_H
+
+#include <linux/compiler.h>
+#include <linux/percpu.h>
+#include <linux/types.h>
+
+#include "call_sites.h"
+#include "symbol.h"
+
+/**
+ * struct parent_counters - one CPU's count of the calls from one parent
+ * @calls: [false] those that went on to the target, [true] those redirected
+ *
+ * Every call adds one to exactly one of them, so hits, their sum, can never
+ * be seen below redirected.
+ */
+struct parent_counters {
+	unsigned long calls[2];
+};
+
+struct dentry;
+struct parent;
+
+/**
+ * struct parent_site - an entry of the handler's cache: the parent of one return address
+ * @parent_ip: the return address; 0 for none
+ * @parent: whose it is
+ */
+struct parent_site {
+	unsigned long parent_ip;
+	struct parent *parent;
+};
+
+/**
+ * struct parent - a function whose calls to the target have a row of their own
+ * @redirect: do its calls go to the replacement? Written at any time, by
+ *	anyone; the handler reads it once a call
+ * @counters: written by the handler alone, and never reset
+ * @reset_at: what the counters stood at when they were last reset. Written
+ *	under parents_lock
+ * @range: its text
+ * @sites: its direct calls to the target, ascending
+ * @nr_sites: their number
+ * @cached: one entry of the handler's cache for each of @sites
+ * @dir: its directory; control's own
+ * @name: its symbol; empty for the row of the others
+ * @rcu: frees it when no handler can hold it
+ */
+struct parent {
+	bool redirect;
+	struct parent_counters __percpu *counters;
+	struct parent_counters reset_at;
+	struct symbol_range range;
+	struct call_site *sites;
+	unsigned int nr_sites;
+	struct parent_site *cached;
+	struct dentry *dir;
+	const char *name;
+	struct rcu_head rcu;
+};
+
+/**
+ * parent_count() - count one call
+ * @parent: the row it goes to
+ * @redirect: was it redirected?
+ *
+ * Context: the handler, on any CPU, preemptible or not; writes nothing that
+ * CPUs share.
+ */
+static __always_inline void parent_count(struct parent *parent, bool redirect)
+{
+	this_cpu_inc(parent->counters->calls[redirect]);
+}
+
+struct parent *parent_alloc(const char *name, bool redirect,
+			    unsigned long target);
+void parent_free(struct parent *parent);
+
+void parent_set_redirect(struct parent *parent, bool redirect);
+unsigned long parent_hits(const struct parent *parent,
+			  unsigned long *redirected);
+void parent_reset(struct parent *parent);
+
+#endif /* _MEMEVENTS_HOOK_PARENT_H */
