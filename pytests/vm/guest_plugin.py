@@ -58,7 +58,7 @@ def pytest_runtest_logreport(report):
         reason = reason if isinstance(reason, str) else reason[2]
         _outcome["why"] = reason.replace("Skipped: ", "", 1)
     if report.when == "teardown":
-        _tell("result", test=report.nodeid, **_outcome)
+        _tell("result", test=report.nodeid, counted=dict(report.user_properties), **_outcome)
 
 
 def _tell_coverage():

@@ -15,6 +15,7 @@ class Result:
     outcome: passed, failed or skipped.
     why: why it failed or was skipped, in a line.
     text: the same at length.
+    counted: what it counted, by pytest's record_property(): {"faults": 7}.
     """
 
     test: str
@@ -22,6 +23,7 @@ class Result:
     seconds: float = 0.0
     why: str = ""
     text: str = ""
+    counted: dict = field(default_factory=dict)
 
 
 @dataclass
@@ -49,6 +51,15 @@ class KernelReport:
         """How many tests ended so."""
         return sum(result.outcome == outcome for result in self.results.values())
 
+    def counted(self):
+        """The sums of what its tests counted, by test file and name."""
+        sums = {}
+        for result in self.results.values():
+            for name, count in result.counted.items():
+                what = f"{result.test.partition('::')[0]}: {name}"
+                sums[what] = sums.get(what, 0) + count
+        return sums
+
     def write_junit(self, path):
         """Write the results as JUnit XML."""
         suite = ElementTree.Element(
@@ -62,6 +73,10 @@ class KernelReport:
                 suite, "testcase", classname=f"{self.kernel.name}.{file.replace('.py', '')}",
                 name=name or file, time=f"{result.seconds:.2f}",
             )
+            if result.counted:
+                properties = ElementTree.SubElement(case, "properties")
+                for what, count in result.counted.items():
+                    ElementTree.SubElement(properties, "property", name=what, value=str(count))
             if result.outcome != "passed":
                 tag = "failure" if result.outcome == "failed" else "skipped"
                 detail = ElementTree.SubElement(case, tag, message=_printable(result.why))
@@ -102,7 +117,7 @@ def refuse_skips(report):
 
 
 def print_summary(reports):
-    """Print skips, failures, a table and, as the last line, the sums."""
+    """Print skips, failures, what was counted, a table and, as the last line, the sums."""
     skips = {}
     for report in reports:
         for result in report.results.values():
@@ -123,6 +138,12 @@ def print_summary(reports):
         print("\nFailed:")
         for name, result in failures:
             print(f"  {name}: {result.test}: {result.why}")
+
+    if any(report.counted() for report in reports):
+        print("\nCounted:")
+        for report in reports:
+            for what, count in report.counted().items():
+                print(f"  {report.kernel.name}: {what}: {count}")
 
     rows = [("kernel", "release", "arch", "passed", "failed", "skipped", "seconds")]
     rows += [

@@ -207,7 +207,8 @@ class SuiteTest(unittest.TestCase):
                     elif " " not in step:
                         self.tell({"event": "start", "test": left[0]})
                         self.tell({"event": "result", "test": left.pop(0), "outcome": step,
-                                   "seconds": 1.0, "why": "why", "text": "text"})
+                                   "seconds": 1.0, "why": "why", "text": "text",
+                                   "counted": {"things": 2}})
                 raise AssertionError("a script without an end")
 
         def initramfs(kernel, built, folder, command, extra):
@@ -286,6 +287,16 @@ class ReportTest(unittest.TestCase):
         with redirect_stdout(io.StringIO()) as printed:
             report.print_summary([self.report("passed", "failed"), self.report("skipped")])
         self.assertEqual(printed.getvalue().splitlines()[-1], "1 passed, 1 failed, 1 skipped")
+
+    def test_what_was_counted(self):
+        done = KernelReport(KERNEL)
+        for number in (1, 2):
+            done.add(Result(f"test_x.py::{number}", "passed", counted={"faults": number}))
+        self.assertEqual(done.counted(), {"test_x.py: faults": 3})
+        with tempfile.TemporaryDirectory() as folder:
+            done.write_junit(Path(folder) / "junit.xml")
+            root = ElementTree.parse(Path(folder) / "junit.xml")
+        self.assertEqual([entry.get("value") for entry in root.iter("property")], ["1", "2"])
 
     def test_the_worse_counts(self):
         done = self.report("failed")

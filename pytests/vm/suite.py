@@ -172,7 +172,7 @@ class KernelRun:
             self._current = None
             self._remaining.remove(event["test"])
             self._take(Result(event["test"], event["outcome"], event["seconds"], event["why"],
-                              event["text"]))
+                              event["text"], event["counted"]))
 
     def _scan_end(self, console):
         """Look for splats that came after the last test's own look at the log."""
