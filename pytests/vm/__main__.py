@@ -7,7 +7,7 @@ import sys
 from . import boots as own_boots
 from . import coverage as coverage_report
 from . import demo as demo_session
-from . import accel, image, programs, release, suite, toolchain
+from . import accel, image, modules, programs, release, suite, toolchain
 from .cache import TOP
 from .errors import BenchError, GuestLost
 from .guest import Acceleration, Guest
@@ -26,13 +26,13 @@ def _one(name):
 def build(arguments):
     """Build the module and the tests' peers for kernels, in their suites' own toolchains."""
     for kernel in pick(arguments.kernels):
-        print(f"{kernel.name}: {toolchain.build(kernel)}", flush=True)
+        print(f"{kernel.name}: {modules.build(kernel)}", flush=True)
 
 
 def _in_guest(kernel, script, arguments):
     folder = TOP / "build" / "shell" / f"{kernel.name}-{os.getpid()}"
     folder.mkdir(parents=True)
-    built = None if arguments.no_module else toolchain.build(kernel)
+    built = None if arguments.no_module else modules.build(kernel)
     guest = Guest(
         kernel.arch, release.fetch(kernel).image,
         image.initramfs(kernel, built, folder, script), folder / "console.log",
@@ -128,7 +128,7 @@ def _state(kernel):
     return (
         *names,
         there[bool(known)],
-        there[bool(known and toolchain.cached(kernel, known))],
+        there[bool(known and toolchain.cached(kernel, known.compiler, known.libraries))],
         there[bool(image.cached_root(kernel.base_suite, kernel.arch))],
     )
 

@@ -6,7 +6,7 @@ A check is a program in pytests/boots; it passes if it exits 0.
 import time
 from dataclasses import dataclass
 
-from . import accel, cache, image, release, toolchain
+from . import accel, cache, image, modules, release
 from .cache import TOP
 from .errors import BenchError, GuestLost
 from .guest import Guest
@@ -81,7 +81,7 @@ def run(kernels, names):
                          + " ".join(boot.name for boot in BOOTS))
     failed = 0
     for kernel in kernels:
-        built = toolchain.build(kernel)
+        built = modules.build(kernel)
         acceleration = accel.choose(kernel)
         for boot in BOOTS:
             if names and boot.name not in names or kernel.config and not boot.debug:

@@ -67,7 +67,8 @@ def report(kernel):
     counts = TOP / "build" / "test" / kernel.name / "gcov"
     if not counts.is_dir():
         raise BenchError(f"{counts}: no guest sent any counts")
-    root = toolchain.toolchain(kernel, release.fetch(kernel))
+    fetched = release.fetch(kernel)
+    root = toolchain.root(kernel, fetched.compiler, fetched.libraries)
     cache.remove(REPORT)
     shutil.copytree(counts, REPORT)
     shutil.copytree(

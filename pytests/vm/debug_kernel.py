@@ -9,7 +9,7 @@ import re
 import shutil
 from pathlib import Path
 
-from . import cache
+from . import cache, toolchain
 from .archive import Archive
 from .chroot import run_in
 from .errors import BenchError
@@ -79,13 +79,6 @@ def _configure(root, folder, fragment):
                          + "\n".join(refused))
 
 
-class _Toolchain:
-    """What toolchain.py asks of a release, before there is one."""
-
-    compiler = COMPILER
-    libraries = TOOLS
-
-
 def build(kernel, folder):
     """Build the kernel into a new folder: vmlinuz, vmlinux, root/ and release.json.
 
@@ -94,9 +87,7 @@ def build(kernel, folder):
     Raises:
         BenchError: the source cannot be had, or does not build.
     """
-    from . import toolchain     # it asks release.py, which asks us
-
-    root = toolchain.toolchain(kernel, _Toolchain)
+    root = toolchain.root(kernel, COMPILER, TOOLS)
     folder.mkdir()
     work = folder.with_name(folder.name + ".work")
     _unpack(kernel, work)

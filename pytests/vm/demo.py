@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from . import accel, cache, image, release, toolchain
+from . import accel, cache, image, modules, release
 from .cache import TOP
 from .guest import Guest
 from .kernels import pick
@@ -25,7 +25,7 @@ def run(patterns):
     print(f"Fetching Debian's kernel {kernel.name} and building the module for it"
           " (the first time takes a minute) ...", flush=True)
     fetched = release.fetch(kernel)
-    built = toolchain.build(kernel)
+    built = modules.build(kernel)
     initramfs = image.initramfs(kernel, built, folder, SESSION.read_text(encoding="utf-8"))
     acceleration = accel.choose(kernel)
     print(f"Booting {fetched.release} in QEMU ({acceleration.name}) ...", flush=True)

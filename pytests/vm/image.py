@@ -6,7 +6,7 @@ from . import cache
 from .archive import bootstrap
 from .cache import TOP
 from .host import as_root, confined, run
-from .toolchain import FOLDERS
+from .modules import FOLDERS
 
 # In every guest, from the kernel's own suite. Small: it all goes through TCG.
 PACKAGES = (
@@ -86,7 +86,7 @@ def initramfs(kernel, built, folder, command, extra=None):
     """Write the initramfs of one run to folder/initramfs and return its path.
 
     Args:
-        built: the folder with the module and the peers, as toolchain.build() returns it, or None.
+        built: the folder with the module and the peers, as modules.build() returns it, or None.
         command: the shell script to run in the guest, in /memevents.
         extra: contents of more files, by their names under /memevents.
     """

@@ -3,7 +3,7 @@
 import sys
 import time
 
-from . import accel, cache, image, release, toolchain
+from . import accel, cache, image, modules, release
 from .cache import TOP
 from .errors import GuestLost
 from .guest import Guest
@@ -23,7 +23,7 @@ def run(kernel, what, words, acceleration=None, name=None):
     """
     name = name or kernel.name
     folder = TOP / "build" / what / name
-    built = toolchain.build(kernel)
+    built = modules.build(kernel)
     cache.remove(folder)
     folder.mkdir(parents=True)
     command = f"cd pytests; export PYTHONUNBUFFERED=1; exec python3 -m {what} {' '.join(words)}\n"

@@ -218,7 +218,7 @@ class SuiteTest(unittest.TestCase):
         with mock.patch.object(suite, "RESULTS", self.folder), \
                 mock.patch.object(suite, "Guest", PlayedGuest), \
                 mock.patch.object(suite.release, "fetch", lambda kernel: mock.Mock(release="r")), \
-                mock.patch.object(suite.toolchain, "build", mock.Mock()), \
+                mock.patch.object(suite.modules, "build", mock.Mock()), \
                 mock.patch.object(suite.image, "guest_root", mock.Mock()), \
                 mock.patch.object(suite.image, "initramfs", initramfs), \
                 mock.patch.object(suite.accel, "choose", lambda kernel: Acceleration("tcg")), \

@@ -8,7 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from .. import kernel_log
-from . import accel, cache, image, release, toolchain
+from . import accel, cache, image, modules, release
 from .cache import TOP
 from .errors import BenchError, GuestLost
 from .guest import MEMORY, Guest
@@ -87,7 +87,7 @@ class KernelRun:
     def _prepare(self):
         say(self._kernel, "fetching the kernel, building the module")
         self.report.release = release.fetch(self._kernel).release
-        self._built = toolchain.build(self._kernel)
+        self._built = modules.build(self._kernel)
         image.guest_root(self._kernel.base_suite, self._kernel.arch)
         self._acceleration = accel.choose(self._kernel)
 
