@@ -100,7 +100,7 @@ lint: setup             ## style and static checks of everything
 selftest: setup         ## the bench's own logic, without a kernel
 	@$(PYTHON) -m unittest -q pytests.vm.selftest
 
-test-packaging: setup   ## the package and DKMS on a fresh Debian root
+test-packaging: setup   ## the package and DKMS on fresh Debian roots; Secure Boot
 	@$(PYTHON) -m pytests.packaging
 
 compile_commands.json: module   ## for editors

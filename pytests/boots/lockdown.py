@@ -19,6 +19,15 @@ def level():
     return memevents.read_file(LOCKDOWN).decode().split("[")[1].split("]")[0]
 
 
+def only_readable(hook, tree):
+    """Of the tree's files, as Hook.tree() has them, those that nobody may write can be opened."""
+    for name, mode in sorted(tree.items()):
+        flags = os.O_RDONLY if mode & 0o400 else os.O_WRONLY
+        got = common.errno_of(lambda: os.close(os.open(hook.path(name), flags)))
+        shut = mode & 0o222
+        common.expect(f"{mode:04o} {name}", got, "EPERM" if shut else "none")
+
+
 def check(raise_to):
     """From `integrity` on 0400 files can be read and nothing else be opened; the hook goes on."""
     with common.watched() as (log, cgroup, originals):
@@ -33,11 +42,7 @@ def check(raise_to):
         tree = hook.tree()
         memevents.write_file(LOCKDOWN, raise_to)
         common.expect("lockdown is", level(), raise_to)
-        for name, mode in sorted(tree.items()):
-            flags = os.O_RDONLY if mode & 0o400 else os.O_WRONLY
-            got = common.errno_of(lambda: os.close(os.open(hook.path(name), flags)))
-            shut = mode & 0o222
-            common.expect(f"{mode:04o} {name}", got, "EPERM" if shut else "none")
+        only_readable(hook, tree)
         common.expect("memory.events redirected", cgroup.read_events(),
                       BANNER.encode() + b"\n" + originals[0])
         common.expect("hits", hook.stats()[SHOW].hits, 1)

@@ -1,12 +1,21 @@
 #!/bin/sh
-# Build the package in a root that has Debian's build tools, and have lintian
-# look at it. /mnt is the project, /srv takes the package.
+# Build the package in a root that has Debian's build tools, see that nothing but
+# build/ has changed by that, and have lintian look at the package. /mnt is the
+# project, /srv takes the package.
 set -eu
 
-cp -r /mnt/Makefile /mnt/module /mnt/pytests/local.sh /mnt/README.md /mnt/debugfs_layout.md /tmp
-mkdir /tmp/pytests
-mv /tmp/local.sh /tmp/pytests
-cd /tmp
+sources()
+{
+	find . -name build -prune -o -type f -exec sha256sum {} + | sort -k 2
+}
+
+mkdir -p /tmp/memevents_hook/pytests
+cd /tmp/memevents_hook
+cp -r /mnt/Makefile /mnt/module /mnt/README.md /mnt/debugfs_layout.md .
+cp /mnt/pytests/local.sh pytests
+sources > /tmp/before
 make deb
+sources > /tmp/after
+diff /tmp/before /tmp/after
 lintian --allow-root --display-info --fail-on error,warning build/deb/*.changes
 cp build/deb/*.deb /srv

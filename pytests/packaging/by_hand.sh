@@ -9,6 +9,14 @@ die()
 	exit 1
 }
 
+# findable RELEASE: by modprobe, for it to load
+findable()
+{
+	modprobe --set-version "$1" --show-depends memevents_hook | tee /dev/stderr |
+		grep -q '^insmod .*/updates/.*memevents_hook\.ko' || die "modprobe does not find it"
+	[ "$(modinfo -k "$1" -F version memevents_hook)" = "$VERSION" ] || die "modinfo"
+}
+
 cp -r /mnt/Makefile /mnt/module /mnt/pytests /tmp
 cd /tmp
 
@@ -17,7 +25,7 @@ for release in $RELEASES; do
 	KDIR=/usr/src/linux-headers-$release
 	make KDIR="$KDIR" > make.log 2>&1 || { cat make.log; die "make"; }
 	make KDIR="$KDIR" install
-	[ "$(modinfo -k "$release" -F version memevents_hook)" = "$VERSION" ] || die "modinfo"
+	findable "$release"
 	make KDIR="$KDIR" uninstall
 	if modinfo -k "$release" memevents_hook 2> /dev/null; then
 		die "still there after uninstall"
@@ -40,10 +48,13 @@ done
 for release in $RELEASES; do
 	dkms status -m memevents-hook -k "$release" | tee /dev/stderr | grep -q ': installed$' ||
 		die "not installed for $release"
-	[ "$(modinfo -k "$release" -F version memevents_hook)" = "$VERSION" ] || die "modinfo"
+	findable "$release"
 done
 make KDIR="/usr/src/linux-headers-$release" dkms-remove
 [ -z "$(dkms status -m memevents-hook)" ] || die "dkms still has it"
+for folder in /usr/src/memevents-hook-* /var/lib/dkms/memevents-hook; do
+	[ ! -e "$folder" ] || die "$folder is still there"
+done
 for release in $RELEASES; do
 	if modinfo -k "$release" memevents_hook 2> /dev/null; then
 		die "the module for $release is still there"

@@ -57,7 +57,7 @@ for release in $RELEASES; do
 	cp "$(modinfo -k "$release" -F filename memevents_hook)" "/srv/$release"
 	modinfo -k "$release" memevents_hook
 done
-cp /var/lib/dkms/mok.pub /srv
+cp /var/lib/dkms/mok.key /var/lib/dkms/mok.pub /srv
 
 echo "== remove"
 apt-get -q -y remove memevents-hook-dkms

@@ -71,12 +71,14 @@ class Guest:
     Args:
         on_output: called with each piece (bytes) of what the command writes.
         on_event: called with each event (dict) the guest reports, but the first and the last.
+        firmware: a firmware.Firmware to start by, where QEMU is not to start the kernel itself.
     """
 
     def __init__(self, arch, image, initramfs, console, acceleration,
                  on_output=lambda data: None, on_event=lambda event: None,
-                 extra_line="", cpus=CPUS, memory=MEMORY, limit=None):
+                 extra_line="", cpus=CPUS, memory=MEMORY, limit=None, firmware=None):
         machine = MACHINES[arch]
+        line = f"{machine['line']} {extra_line}"
         self._acceleration = acceleration
         self._on_output = on_output
         self._on_event = on_event
@@ -85,8 +87,8 @@ class Guest:
             machine["qemu"], *machine["options"], *acceleration.options(machine),
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-smp", str(cpus), "-m", str(memory),
-            "-kernel", str(image), "-initrd", str(initramfs),
-            "-append", f"{machine['line']} {extra_line}",
+            *(firmware.options(image, initramfs, line) if firmware else
+              ["-kernel", str(image), "-initrd", str(initramfs), "-append", line]),
             "-chardev", f"file,id=console,path={console}", "-serial", "chardev:console",
         ]
         self._ready = False

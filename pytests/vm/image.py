@@ -104,8 +104,9 @@ def initramfs(kernel, built, folder, command, extra=None):
         shutil.copy(document, top)
     for part in FOLDERS:
         (top / part).mkdir(parents=True, exist_ok=True)
-        for module in sorted((built / part).glob("*.ko")) if built else ():
-            shutil.copy(module, top / part)
+        for name in ("*.ko", "*.ko.xz") if built else ():
+            for module in (built / part).glob(name):
+                shutil.copy(module, top / part)
     (top / "command").write_text(command, encoding="utf-8")
     for name, content in (extra or {}).items():
         (top / name).parent.mkdir(parents=True, exist_ok=True)
