@@ -80,7 +80,7 @@ static struct ftrace_ops ops = {
 		 COMPAT_FTRACE_OPS_FL_REGS | COMPAT_FTRACE_OPS_FL_NO_RECURSION,
 };
 
-/* Never registered: setting its filter asks ftrace for a sign of life. */
+/* Never registered, its filter always empty: to ask ftrace for a sign of life. */
 static struct ftrace_ops probe_ops;
 
 /*
@@ -95,10 +95,15 @@ static bool pinned;
 
 static struct symbol_range range;
 
-/* After ftrace_bug() or ftrace_kill() ftrace does nothing any more but say -ENODEV. */
+/*
+ * After ftrace_bug() or ftrace_kill() ftrace does nothing any more but say
+ * -ENODEV. Alive, it says -ENOENT to who takes out of a filter what is not in
+ * it, and nothing has changed: putting something in would leave it there, each
+ * time once more.
+ */
 static bool ftrace_is_dead(void)
 {
-	return ftrace_set_filter_ip(&probe_ops, range.start, 0, 0) == -ENODEV;
+	return ftrace_set_filter_ip(&probe_ops, range.start, 1, 0) == -ENODEV;
 }
 
 /*
@@ -263,13 +268,6 @@ const struct symbol_range *hook_range(void)
 	return &range;
 }
 
-/* With the ops unregistered, emptying its filter cannot trace anything. */
-static void clear_filters(void)
-{
-	ftrace_set_filter_ip(&ops, range.start, 1, 0);
-	ftrace_set_filter_ip(&probe_ops, range.start, 1, 0);
-}
-
 /**
  * hook_init() - get ready to hook the target
  * @target: where it is
@@ -284,15 +282,11 @@ int hook_init(const struct symbol_range *target)
 {
 	int err;
 
-	err = ftrace_set_filter_ip(&ops, target->start, 0, 0);
-	if (!err)
-		err = ftrace_set_filter_ip(&probe_ops, target->start, 0, 0);
 	range = *target;
-	if (err) {
+	err = ftrace_set_filter_ip(&ops, range.start, 0, 0);
+	if (err)
 		pr_err("%s: not a function that can be hooked (%d)\n",
 		       hook_target.symbol, err);
-		clear_filters();
-	}
 	return err;
 }
 
@@ -329,5 +323,6 @@ void hook_exit(void)
 	}
 	if (was_on)
 		synchronize_rcu_tasks();
-	clear_filters();
+	/* With the ops unregistered, emptying its filter cannot trace anything. */
+	ftrace_set_filter_ip(&ops, range.start, 1, 0);
 }
