@@ -200,6 +200,9 @@ class SuiteTest(unittest.TestCase):
                         self.tell({"event": "collected", "tests": list(left)})
                     elif step == "start":
                         self.tell({"event": "start", "test": left[0]})
+                    elif step == "gcov":
+                        self.tell({"event": "gcov", "data": "aGl0cw==",
+                                   "path": "/sys/kernel/debug/gcov/mnt/module/hook.gcda"})
                     elif step == "lost":
                         raise GuestLost("gone")
                     elif isinstance(step, int):
@@ -235,6 +238,13 @@ class SuiteTest(unittest.TestCase):
     def test_all_is_well(self):
         done = self.play(["collected", "passed", "skipped", "passed", 0])
         self.assertEqual(list(self.outcomes(done).values()), ["passed", "skipped", "passed"])
+
+    def test_what_gcov_counted_is_kept(self):
+        self.play(["collected", "passed", "failed", "gcov", suite.EXIT_SPLAT],
+                  ["collected", "passed", "gcov", 0])
+        for guest_number in (1, 2):
+            kept = self.folder / KERNEL.name / "gcov" / f"guest-{guest_number}" / "module"
+            self.assertEqual((kept / "hook.gcda").read_bytes(), b"hits")
 
     def test_lost_before_the_tests(self):
         done = self.play(["lost"], ["lost"], ["collected", "passed", "passed", "passed", 0])

@@ -8,7 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from .. import kernel_log
-from . import accel, cache, image, modules, release
+from . import accel, cache, coverage, image, modules, release
 from .cache import TOP
 from .errors import BenchError, GuestLost
 from .guest import MEMORY, Guest
@@ -173,6 +173,8 @@ class KernelRun:
             self._remaining.remove(event["test"])
             self._take(Result(event["test"], event["outcome"], event["seconds"], event["why"],
                               event["text"], event["counted"]))
+        elif event["event"] == "gcov":
+            coverage.keep(self._folder, self.report.guests, event)
 
     def _scan_end(self, console):
         """Look for splats that came after the last test's own look at the log."""
