@@ -2,13 +2,18 @@
 
 import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from pytests.vm.errors import BenchError
 
 CGROUP = ("test_core", "test_freezer", "test_kill", "test_kmem", "test_memcontrol", "test_pids")
 
+#: All but test-syscall.sh.
+LIVEPATCH = tuple(f"test-{name}.sh" for name in (
+    "callbacks", "ftrace", "livepatch", "shadow-vars", "state", "sysfs"))
+
 #: Folders and files of ftrace/test.d.
-FTRACE = ("00basic", "direct", "dynevent", "event", "filter", "ftrace", "instances", "kprobe")
+FTRACE = ("direct/kprobe-direct.tc", "filter", "ftrace", "kprobe")
 
 
 @dataclass(frozen=True)
@@ -21,25 +26,28 @@ class Suite:
     name: str
     memory: int
 
-    def tests(self, selftests):
+    def tests(self, selftests, patterns=()):
         """The files that are run, relative to the suite's folder, in order.
 
         Args:
             selftests: the folder /selftests of the guest.
+            patterns: shell patterns of which the files match one; all files if there are none.
 
         Raises:
             BenchError: the source has no such test.
         """
         folder = selftests / self.name
         found = []
-        for pattern in {"cgroup": CGROUP, "livepatch": ("test-*.sh",),
+        for pattern in {"cgroup": CGROUP, "livepatch": LIVEPATCH,
                         "ftrace": [f"test.d/{part}" for part in FTRACE]}[self.name]:
             paths = sorted(folder.glob(pattern))
             if not paths:
                 raise BenchError(f"the selftests have no {self.name}/{pattern}")
             for path in paths:
                 found += sorted(path.rglob("*.tc")) if path.is_dir() else [path]
-        return [str(path.relative_to(folder)) for path in found]
+        names = [str(path.relative_to(folder)) for path in found]
+        return [name for name in names
+                if not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)]
 
 
 SUITES = (Suite("cgroup", 2048), Suite("livepatch", 1024), Suite("ftrace", 1024))
