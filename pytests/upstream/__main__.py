@@ -25,6 +25,13 @@ GOOD = ("ok", "PASS")
 BAD = ("not ok", "FAIL", verdicts.NONE)
 
 
+def _columns(rows):
+    """Lines of a table, out of rows of cells."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
+            for row in rows]
+
+
 class Comparison:
     """One suite on one kernel: its three runs, and what is to be said about them."""
 
@@ -82,10 +89,8 @@ class Comparison:
         names = dict.fromkeys(name for done in self._runs.values() for name in done.verdicts)
         rows = [("test", *MODES)] + [
             (name, *(self._verdict(mode, name) for mode in MODES)) for name in names]
-        width = max(len(row[0]) for row in rows)
-        (self._folder / "verdicts.txt").write_text("".join(
-            f"{row[0]:<{width}}  {row[1]:<14}{row[2]:<14}{row[3]}\n" for row in rows
-        ), encoding="utf-8")
+        (self._folder / "verdicts.txt").write_text(
+            "".join(line + "\n" for line in _columns(rows)), encoding="utf-8")
 
     def _verdict(self, mode, name):
         return self._runs[mode].verdicts.get(name, verdicts.NONE)
@@ -164,9 +169,7 @@ def main(names):
             faults += comparison.faults
             rows.append(comparison.summary())
     print("\nverdicts: passed/failed/other (skipped, unsupported, unresolved)")
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+    print("\n".join(_columns(rows)))
     print(f"upstream: {'all is well' if not faults else f'{faults} faults'},"
           f" in {time.monotonic() - began:.0f} s; logs and verdicts.txt: {RESULTS}")
     return 1 if faults else 0
