@@ -59,8 +59,8 @@ TEST: hangs ...\x20
             folder = Path(folder)
             (folder / "a.tc").write_text("# description: One\n# flags: instance\n",
                                          encoding="ascii")
-            (folder / "b.tc").write_text("# description: Two\n", encoding="ascii")
-            said = "[1] One\t[PASS]\n+ echo\n[2] Two\t[UNSUPPORTED]\n"
+            (folder / "b.tc").write_text("# description: Two %%\n", encoding="ascii")
+            said = "[1] One\t[PASS]\n+ echo\n[2] Two %\t[UNSUPPORTED]\n"
             tests = ["a.tc", "b.tc"]
             self.assertEqual(self.parse(FTRACE, said, tests, folder), {
                 "a.tc": "PASS", "b.tc": "UNSUPPORTED", "a.tc (instance)": verdicts.NONE})

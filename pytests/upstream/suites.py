@@ -12,8 +12,9 @@ CGROUP = ("test_core", "test_freezer", "test_kill", "test_kmem", "test_memcontro
 LIVEPATCH = tuple(f"test-{name}.sh" for name in (
     "callbacks", "ftrace", "livepatch", "shadow-vars", "state", "sysfs"))
 
-#: Folders and files of ftrace/test.d.
-FTRACE = ("direct/kprobe-direct.tc", "filter", "ftrace", "kprobe")
+#: Of ftrace/test.d; of kprobe not what is about parsing and fetching a probe's arguments.
+FTRACE = ("direct/kprobe-direct.tc", "filter", "ftrace/func*.tc", "kprobe/[abmp]*.tc",
+          "kprobe/kprobe_[efimn]*.tc", "kprobe/kretprobe_[ar]*.tc")
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,9 @@ def ftrace_names(folder, tests):
     """
     texts = [(test, (folder / test).read_text(encoding="utf-8", errors="replace"))
              for test in tests]
-    names = [(test, re.search(r"^#[ \t]*description:(.*)", text, re.MULTILINE)[1].strip())
-             for test, text in texts]
+    # ftracetest has printf write them
+    names = [(test, re.search(r"^#[ \t]*description:(.*)", text, re.MULTILINE)[1].strip()
+              .replace("%%", "%")) for test, text in texts]
     marked = [bool(re.search(r"^#[ \t]*flags:.*instance", text, re.MULTILINE))
               for _, text in texts]
     return names + [(f"{test} (instance)", description)
