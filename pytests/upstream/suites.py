@@ -28,7 +28,7 @@ class Suite:
     memory: int
 
     def tests(self, selftests, patterns=()):
-        """The files that are run, relative to the suite's folder, in order.
+        """The files that are run, relative to the suite's folder, sorted.
 
         Args:
             selftests: the folder /selftests of the guest.
@@ -46,7 +46,7 @@ class Suite:
                 raise BenchError(f"the selftests have no {self.name}/{pattern}")
             for path in paths:
                 found += sorted(path.rglob("*.tc")) if path.is_dir() else [path]
-        names = [str(path.relative_to(folder)) for path in found]
+        names = sorted(str(path.relative_to(folder)) for path in found)
         return [name for name in names
                 if not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)]
 
