@@ -53,7 +53,7 @@ check: as-root module   ## run the tests here: on a test VM of your own
 	@$(LOCAL) check '$(PYTHON)' $(TESTS)
 
 ##@ In throw-away virtual machines with stock Debian kernels
-.PHONY: setup demo test test-debug coverage test-boots fuzz soak bench kernels
+.PHONY: setup demo test test-debug coverage test-boots test-upstream fuzz soak bench kernels
 setup:                  ## install the packages that these need (they do it themselves)
 	@sh pytests/vm/setup.sh
 
@@ -71,6 +71,9 @@ coverage: setup         ## the same, and which lines of the module it ran throug
 
 test-boots: setup       ## lockdown, debugfs=off, signatures, ftrace dead: a boot each
 	@$(BENCH) boots
+
+test-upstream: setup    ## the kernel's own selftests (cgroup, ftrace, livepatch) beside the module
+	@$(PYTHON) -m pytests.upstream
 
 fuzz: setup             ## every file against a model, on the debug kernel; WRITES=100000 SEED=1
 	@$(BENCH) fuzz
@@ -98,7 +101,7 @@ lint: setup             ## style and static checks of everything
 	@$(PYTHON) -m pytests.lint
 
 selftest: setup         ## the bench's own logic, without a kernel
-	@$(PYTHON) -m unittest -q pytests.vm.selftest
+	@$(PYTHON) -m unittest -q pytests.vm.selftest pytests.upstream.selftest
 
 test-packaging: setup   ## the package and DKMS on fresh Debian roots; Secure Boot
 	@$(PYTHON) -m pytests.packaging

@@ -5,9 +5,8 @@ What a linter says differs by its version. So the versions are the suite's, not 
 
 import shutil
 
-from pytests.vm import cache
-from pytests.vm.archive import Archive, bootstrap
-from pytests.vm.host import run
+from pytests.vm import cache, linux_source
+from pytests.vm.archive import bootstrap
 
 SUITE = "trixie"
 
@@ -42,15 +41,9 @@ def root():
 
 def _fetch_checkpatch(folder):
     """Take checkpatch out of the suite's linux-source package."""
-    archive = Archive(SUITE, "amd64")
-    archive.update()
-    source = archive.depends("linux-source").split()[0]
     unpacked = folder.with_name(folder.name + ".source")
-    cache.remove(unpacked)
-    archive.unpack([source], unpacked)
-    run(["tar", "-xf", unpacked / "usr" / "src" / f"{source}.tar.xz", "-C", unpacked,
-         *(f"{source}/scripts/{name}" for name in CHECKPATCH)])
-    shutil.move(unpacked / source / "scripts", folder)
+    linux_source.unpack(SUITE, unpacked, [f"scripts/{name}" for name in CHECKPATCH])
+    shutil.move(unpacked / "linux" / "scripts", folder)
     cache.remove(unpacked)
 
 

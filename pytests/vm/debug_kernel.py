@@ -5,12 +5,10 @@ made from. It is built once, in the chroot that its modules are built in, by tha
 """
 
 import json
-import re
 import shutil
 from pathlib import Path
 
-from . import cache, toolchain
-from .archive import Archive
+from . import cache, linux_source, toolchain
 from .chroot import run_in
 from .errors import BenchError
 from .host import as_root, run
@@ -90,23 +88,13 @@ def build(kernel, folder):
     root = toolchain.root(kernel, COMPILER, TOOLS)
     folder.mkdir()
     work = folder.with_name(folder.name + ".work")
-    _unpack(kernel, work)
+    linux_source.unpack(kernel.suite, work)
+    (work / "headers").mkdir()
     _configure(root, work, fragments(kernel))
     _in_chroot(root, work, 'make -s -j"$(nproc)" bzImage modules')
     _in_chroot(root, work, HEADERS)
     _collect(work, folder)
     cache.remove(work)
-
-
-def _unpack(kernel, work):
-    archive = Archive(kernel.suite, kernel.arch)
-    archive.update()
-    package = re.search(r"\blinux-source-\S+?(?=[ ,]|$)", archive.depends("linux-source"))[0]
-    cache.remove(work)
-    archive.unpack([package], work)
-    run(["tar", "-x", "-C", work, "-f", work / "usr" / "src" / f"{package}.tar.xz"])
-    (work / package).rename(work / "linux")
-    (work / "headers").mkdir()
 
 
 def _collect(work, folder):

@@ -40,14 +40,14 @@ COMPILE = (
 )
 
 
-def _bootstrap(suite, arch, folder):
+def _bootstrap(suite, arch, packages, folder):
     root = folder.with_name(folder.name + ".root")
     cache.remove(root)
-    bootstrap(root, suite, arch, PACKAGES, PREPARE)
+    bootstrap(root, suite, arch, packages, PREPARE)
     python = root if arch == "amd64" else guest_root(suite, "amd64")
     _compile(python, root)
     folder.mkdir()
-    _pack(root, folder / "root.cpio")
+    pack(root, folder / "root.cpio")
     root.rename(folder / "root")
 
 
@@ -61,7 +61,7 @@ def _compile(python_root, root):
     run(as_root(confined(["sh", "-c", script])))
 
 
-def _pack(folder, archive):
+def pack(folder, archive):
     """Pack a folder's content as an initramfs: the cpio format that the kernel unpacks."""
     run(as_root(["bsdtar", "--format=newc", "--uid=0", "--gid=0", "-cf", archive, "-C", folder,
                  "."]))
@@ -75,22 +75,32 @@ def cached_root(suite, arch):
     return cache.find(f"guest-{suite}-{arch}", INPUTS)
 
 
-def guest_root(suite, arch):
-    """The unpacked guest root of a suite, made if it is missing; root.cpio lies beside it."""
+def guest_root(suite, arch, use="", more=()):
+    """The unpacked guest root of a suite, made if it is missing; root.cpio lies beside it.
+
+    Args:
+        use: what a root of its own is for, if it is not the ordinary one.
+        more: the packages that are in that one besides.
+    """
+    name = "-".join(("guest", *filter(None, (use,)), suite, arch))
+    packages = (*PACKAGES, *more)
     return cache.item(
-        f"guest-{suite}-{arch}", lambda folder: _bootstrap(suite, arch, folder), INPUTS
+        name, lambda folder: _bootstrap(suite, arch, packages, folder), (packages, *INPUTS[1:])
     ) / "root"
 
 
-def initramfs(kernel, built, folder, command, extra=None):
+def initramfs(kernel, built, folder, command, extra=None, archives=None):
     """Write the initramfs of one run to folder/initramfs and return its path.
 
     Args:
         built: the folder with the module and the peers, as modules.build() returns it, or None.
         command: the shell script to run in the guest, in /memevents.
         extra: contents of more files, by their names under /memevents.
+        archives: what pack() made, to be laid over each other; the kernel's ordinary guest root
+            if None.
     """
-    base = guest_root(kernel.base_suite, kernel.arch).with_name("root.cpio")
+    if archives is None:
+        archives = [guest_root(kernel.base_suite, kernel.arch).with_name("root.cpio")]
     overlay = folder / "overlay"
     cache.remove(overlay)
     top = overlay / "memevents"
@@ -112,11 +122,11 @@ def initramfs(kernel, built, folder, command, extra=None):
         (top / name).parent.mkdir(parents=True, exist_ok=True)
         (top / name).write_text(content, encoding="utf-8")
 
-    _pack(overlay, folder / "overlay.cpio")
+    pack(overlay, folder / "overlay.cpio")
     cache.remove(overlay)
     target = folder / "initramfs"
     with open(target, "wb") as whole:
-        for part in (base, folder / "overlay.cpio"):
+        for part in (*archives, folder / "overlay.cpio"):
             with open(part, "rb") as source:
                 shutil.copyfileobj(source, whole, 1 << 20)
     (folder / "overlay.cpio").unlink()
