@@ -85,7 +85,8 @@ def _make(kernel, release, user_space, work):
         "  -o reader pytests/bench/reader.c"
     )
     done = run_in(
-        (release.root, toolchain.root(kernel, release.compiler, release.libraries)), f"bench-{kernel.name}", script,
+        (release.root, toolchain.root(kernel, release.compiler, release.libraries)),
+        f"bench-{kernel.name}", script,
         [(work, "/mnt", "rw"), (user_space, "/mnt/sysroot", "ro")],
     )
     run(as_root(["chown", "-R", "--reference", TOP, work]))

@@ -90,7 +90,8 @@ def _make(kernel, known, folder):
     variables = {"COMPILER": known.compiler, "HEADERS": known.headers, "RELEASE": known.release,
                  "SAMPLES": " ".join(SAMPLES), "MODULES": " ".join(MODULES)}
     done = run_in(
-        (known.root, toolchain.root(kernel, known.compiler, known.libraries)), f"upstream-{kernel.name}",
+        (known.root, toolchain.root(kernel, known.compiler, known.libraries)),
+        f"upstream-{kernel.name}",
         "".join(f'export {name}="{value}"\n' for name, value in variables.items()) + BUILD,
         [(work, "/mnt", "rw")],
     )
