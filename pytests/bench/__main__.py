@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shlex
 import sys
 
 from ..vm.cache import TOP
@@ -43,6 +44,8 @@ def _bench(kernel, parts, twice):
     """Measure one kernel and return its results; its folder gets them too."""
     built = build(kernel)
     command = f"make bench BENCH_KERNELS={kernel.name}"
+    if parts != list(PARTS):
+        command += f" BENCH_PARTS={shlex.quote(' '.join(parts))}"
     found = {"kernel": kernel.name, "release": built.release, "command": command}
     print(f"== {kernel.name}: Linux {built.release}, {kernel.arch}", flush=True)
     for part in parts:
