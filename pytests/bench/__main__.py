@@ -51,9 +51,12 @@ def _bench(kernel, parts, twice):
     for part in parts:
         measured = _lines(kernel, built, part)
         found[part] = getattr(figures, part)(measured)
-        if twice and part == "costs" \
-                and found[part] != figures.costs(_lines(kernel, built, part)):
-            raise BenchError(f"{kernel.name}: the second run's counts differ from the first's")
+        if twice and part == "costs":
+            again = figures.costs(_lines(kernel, built, part))
+            differing = figures.differing(found[part], again)
+            if differing:
+                raise BenchError("\n".join((f"{kernel.name}: counted twice, and not the same:",
+                                            *differing)))
         print("\n".join(getattr(table, part)(found[part])), flush=True)
     folder = TOP / "build" / "bench" / kernel.name
     results = folder / "results.json"

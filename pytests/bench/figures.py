@@ -37,6 +37,10 @@ PEERS = {
 }
 
 
+# They copy data, write a ring buffer or look addresses up: it matters to them where the kernel
+# has put things, and that it draws by lot at each boot.
+PLACED = ("default banner", "tracepoint on", "stack walk")
+
 # What lies in the allocator of per-CPU memory, as it counts: by pages.
 PER_CPU = "per CPU, whole pages"
 
@@ -68,6 +72,16 @@ def costs(lines):
     left_out = [line.partition(" ")[2] for line in lines if line.startswith("left_out ")]
     return {"read": round(absent[LOCAL]), "module": module, "peers": extra(PEERS),
             "left out": left_out}
+
+
+def differing(first, second):
+    """What two runs' costs(), as it returns them, do not agree on: lines for a person.
+
+    Not asked: what a read takes in all, and what is PLACED.
+    """
+    return [f"{name}: {count}, then {second[kind].get(name)}"
+            for kind in ("module", "peers") for name, count in first[kind].items()
+            if count != second[kind].get(name) and not any(word in name for word in PLACED)]
 
 
 def switching(lines):
