@@ -243,21 +243,22 @@ memory()
 # run NAME FILE FILE: reads a second by one reader, and by two at the same time.
 run()
 {
-	for _ in 1 2 3 4 5; do
-		echo "run $1 $(reader run "$2") $(reader run "$2" "$3")"
-	done
+	echo "run $1 $(reader run "$2") $(reader run "$2" "$3")"
 }
 
-# Two CPUs. Nothing is switched while a reader runs.
+# Two CPUs. Nothing is switched while a reader runs. In turns, so that a host that
+# gets busier slows all states down.
 scaling()
 {
 	other=/sys/fs/cgroup/other
 	mkdir $other
-	run absent $observed $other/memory.events.local
-	load
-	run counted $observed $other/memory.events.local
-	run redirected $redirected $other/memory.events
-	grep . $hook/stats | sed 's/^/stats /'
+	for _ in 1 2 3 4 5; do
+		run absent $observed $other/memory.events.local
+		load
+		run counted $observed $other/memory.events.local
+		run redirected $redirected $other/memory.events
+		unload
+	done
 }
 
 mkdir $cgroup
