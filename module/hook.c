@@ -23,7 +23,11 @@
 /* Which of the target's replacements is in use: chosen before the hook is first on. */
 static void *replacement;
 
-/* Count a call and send it on its way: true where that is to the replacement. */
+/*
+ * Count a call and send it on its way: true where that is to the replacement.
+ * The counters are told apart by constants: a variable index would be checked
+ * at every call where the kernel is built with UBSAN's bounds checks.
+ */
 static __always_inline bool send(struct parent *parent,
 				 struct compat_ftrace_regs *fregs)
 {

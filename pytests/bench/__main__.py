@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shlex
 import sys
 
 from ..vm.cache import TOP
@@ -43,14 +44,19 @@ def _bench(kernel, parts, twice):
     """Measure one kernel and return its results; its folder gets them too."""
     built = build(kernel)
     command = f"make bench BENCH_KERNELS={kernel.name}"
+    if parts != list(PARTS):
+        command += f" BENCH_PARTS={shlex.quote(' '.join(parts))}"
     found = {"kernel": kernel.name, "release": built.release, "command": command}
     print(f"== {kernel.name}: Linux {built.release}, {kernel.arch}", flush=True)
     for part in parts:
         measured = _lines(kernel, built, part)
         found[part] = getattr(figures, part)(measured)
-        if twice and part == "costs" \
-                and found[part] != figures.costs(_lines(kernel, built, part)):
-            raise BenchError(f"{kernel.name}: the second run's counts differ from the first's")
+        if twice and part == "costs":
+            again = figures.costs(_lines(kernel, built, part))
+            differing = figures.differing(found[part], again)
+            if differing:
+                raise BenchError("\n".join((f"{kernel.name}: counted twice, and not the same:",
+                                            *differing)))
         print("\n".join(getattr(table, part)(found[part])), flush=True)
     folder = TOP / "build" / "bench" / kernel.name
     results = folder / "results.json"

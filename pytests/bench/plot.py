@@ -11,11 +11,27 @@ import matplotlib
 matplotlib.use("svg")
 matplotlib.rcParams["svg.hashsalt"] = "memevents_hook"  # the same figures, the same file
 from matplotlib import pyplot  # noqa: E402  pylint: disable=wrong-import-position
+from matplotlib.patches import Patch  # noqa: E402  pylint: disable=wrong-import-position
 
 OURS, OTHERS = "#0072b2", "#e69f00"
 
-# Off the scale; the table has them.
-LEFT_OUT = ("stack walk", "tracepoint on", "parent", "absent")
+FLOOR = "floor: empty IPMODIFY handler"
+
+OFF_THE_SCALE = ("stack walk", "tracepoint on")
+# Shown by the number of parents, or nothing to see.
+NO_MODE = ("parent", "absent")
+
+
+def _has(name, words):
+    return any(word in name for word in words)
+
+
+def _off_the_scale(costs):
+    """A line with the costs that would dwarf the others."""
+    return "off the scale: " + "; ".join(
+        f"{name} +{extra:.0f}"
+        for kind in ("module", "peers") for name, extra in costs[kind].items()
+        if _has(name, OFF_THE_SCALE) and "redirected" not in name)
 
 
 def _modes(axes, costs):
@@ -23,7 +39,7 @@ def _modes(axes, costs):
         (name, extra, colour)
         for kind, colour in (("module", OURS), ("peers", OTHERS))
         for name, extra in costs[kind].items()
-        if not any(word in name for word in LEFT_OUT)
+        if not _has(name, OFF_THE_SCALE + NO_MODE)
     ]
     bars.reverse()
     drawn = axes.barh([bar[0] for bar in bars], [bar[1] for bar in bars],
@@ -31,9 +47,12 @@ def _modes(axes, costs):
     for bar, (_, extra, _) in zip(drawn, bars):
         axes.text(bar.get_width() + 2, bar.get_y() + bar.get_height() / 2, f"+{extra}",
                   va="center")
+    axes.axvline(costs["peers"][FLOOR], color="gray", linestyle=":")
     axes.margins(x=0.12)
-    axes.set_xlabel("extra instructions a read")
-    axes.set_title(f"by mode; a read takes {costs['read']}")
+    axes.set_xlabel(f"extra instructions a read\n{_off_the_scale(costs)}")
+    axes.legend(handles=[Patch(color=OURS, label="this module"),
+                         Patch(color=OTHERS, label="other ways")], loc="best")
+    axes.set_title(f"by mode; a read without a hook takes {costs['read']}")
 
 
 def _parents(axes, costs):
@@ -47,7 +66,7 @@ def _parents(axes, costs):
     )
     axes.plot((1, 255), (module["unlisted"], module["unlisted, 255 parents"]), marker="s",
               linestyle="--", color=OURS, label="not listed")
-    axes.axhline(costs["peers"]["floor: empty IPMODIFY handler"], color=OTHERS,
+    axes.axhline(costs["peers"][FLOOR], color=OTHERS,
                  label="floor: empty handler")
     axes.set_xscale("log", base=2)
     axes.set_xticks(numbers)
@@ -67,7 +86,7 @@ def main():
         1, 2, figsize=(12, 4.5), gridspec_kw={"width_ratios": (3, 2)})
     _modes(modes, found["costs"])
     _parents(parents, found["costs"])
-    figure.suptitle(f"memevents_hook on Linux {found['release']}")
+    figure.suptitle(f"memevents_hook on Linux {found['release']}: {found['command']}")
     figure.tight_layout()
     figure.savefig(sys.argv[2], metadata={"Date": None})
 

@@ -23,7 +23,8 @@ def costs(found):
     rows = [("extra instructions a read", ""), *(
         (name, f"+{extra}" if extra >= 0 else str(extra))
         for kind in ("module", "peers") for name, extra in found[kind].items())]
-    return [f"A read with no hook takes {found['read']} instructions.", *_rows(rows)]
+    return [f"A read with no hook takes {found['read']} instructions.", *_rows(rows),
+            *(f"  left out: {why}" for why in found["left out"])]
 
 
 def switching(found):
