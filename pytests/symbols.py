@@ -14,7 +14,7 @@ import memevents
 
 _TEXT = re.compile(rb"^([0-9a-f]+) [tTwW] ([^\s\[]+)$", re.MULTILINE)
 _CORE = re.compile(rb"^([0-9a-f]+) [a-zA-Z] ([^\s\[]+)$", re.MULTILINE)
-_MODULE = re.compile(rb"^[0-9a-f]+ [tT] (\S+)\t\[(\S+)\]$", re.MULTILINE)
+_MODULE = re.compile(rb"^[0-9a-f]+ ([a-zA-Z]) (\S+)\t\[(\S+)\]$", re.MULTILINE)
 
 
 class Symbols:
@@ -92,11 +92,19 @@ class Symbols:
                 and all(self.count[name] == 1 for name in group[:2])]
 
 
+def module_symbols(module, types=""):
+    """Return the names of a loaded module's symbols.
+
+    types: the letters of those that are wanted, as nm has them; of all if empty.
+    """
+    return [name.decode()
+            for letter, name, owner in _MODULE.findall(memevents.read_file("/proc/kallsyms"))
+            if owner.decode() == module and (not types or letter.decode() in types)]
+
+
 def module_functions(module):
     """Return the names of a loaded module's functions."""
-    return [name.decode()
-            for name, owner in _MODULE.findall(memevents.read_file("/proc/kallsyms"))
-            if owner.decode() == module]
+    return module_symbols(module, "tT")
 
 
 @functools.lru_cache(maxsize=None)

@@ -4,7 +4,7 @@ import errno
 import random
 
 import symbols as kernel_symbols
-from memevents import LOCAL_SHOW, MODULE, SHOW, TARGET
+from memevents import LOCAL_SHOW, MODULE, SHOW, TARGET, Hook
 
 from .model import BANNER_MAX, NAME_LONG, NAME_SHORT, PAGE, Model, Refused
 
@@ -32,10 +32,12 @@ class Names:
         self.data = [name for name in ("jiffies", "init_task", "saved_command_line", "linux_banner")
                      if name in symbols.names][:3]
         self.entry = symbols.entry_code()[:3]
-        kinds.update((name, errno.EINVAL) for name in self.data + self.entry)
+        # And what the module itself is made of: a variable of it may bear a name such as `on`.
+        with Hook().session(enabled=False):
+            own = set(kernel_symbols.module_symbols(MODULE)) - symbols.names
+        kinds.update((name, errno.EINVAL) for name in [*self.data, *self.entry, *own])
         self._kinds = kinds
-        self._every = symbols.names \
-            | set(kernel_symbols.module_functions(MODULE))
+        self._every = symbols.names
 
     def errno_of(self, name):
         """Return the errno that adding the name must give; 0 for success.
