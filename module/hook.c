@@ -272,6 +272,17 @@ const struct symbol_range *hook_range(void)
 	return &range;
 }
 
+/*
+ * With the ops unregistered, emptying its filter cannot trace anything. ftrace
+ * copies the filter to change it, and frees it where nothing is left in it:
+ * without memory for the copy it would stay behind for ever.
+ */
+static void clear_filter(void)
+{
+	while (ftrace_set_filter_ip(&ops, range.start, 1, 0) == -ENOMEM)
+		usleep_range(1000, 2000);
+}
+
 /**
  * hook_init() - get ready to hook the target
  * @target: where it is
@@ -327,6 +338,5 @@ void hook_exit(void)
 	}
 	if (was_on)
 		synchronize_rcu_tasks();
-	/* With the ops unregistered, emptying its filter cannot trace anything. */
-	ftrace_set_filter_ip(&ops, range.start, 1, 0);
+	clear_filter();
 }
