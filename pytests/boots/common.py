@@ -14,6 +14,9 @@ def errno_of(call):
     try:
         call()
     except OSError as error:
+        # Of the two names that Linux has for it Python may know the other.
+        if error.errno == errno.EOPNOTSUPP:
+            return "EOPNOTSUPP"
         return errno.errorcode[error.errno]
     return "none"
 
