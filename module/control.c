@@ -513,8 +513,8 @@ int control_init(void)
 			debugfs_remove(root_dir);
 	}
 	if (err) {
-		/* debugfs=off on the command line */
-		if (err == -EPERM || err == -ENODEV)
+		/* debugfs=off or debugfs=no-mount on the command line */
+		if (err == -EPERM || err == -ENODEV || err == -ENOENT)
 			err = -EOPNOTSUPP;
 		pr_err("debugfs does not take our files (%d)\n", err);
 		return err;

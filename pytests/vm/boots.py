@@ -32,7 +32,8 @@ class Boot:
 
 BOOTS = (
     Boot("debugfs-off", "debugfs_off", "debugfs=off", True),
-    Boot("debugfs-unmounted", "debugfs_unmounted", "debugfs=no-mount", True),
+    Boot("debugfs-unmounted", "debugfs_unmounted", "", True),
+    Boot("debugfs-no-mount", "debugfs_unmounted no-mount", "debugfs=no-mount", True),
     Boot("lockdown-at-boot", "lockdown", "lockdown=integrity"),
     Boot("lockdown-integrity", "lockdown integrity"),
     Boot("lockdown-confidentiality", "lockdown confidentiality"),
