@@ -66,6 +66,14 @@ def test_parameters_are_readable_and_fixed(loaded):
     files = {name: stat.S_IMODE(os.stat(os.path.join(PARAMETERS, name)).st_mode)
              for name in os.listdir(PARAMETERS)}
     assert files == {"enabled": 0o444, "redirect": 0o444, "observe": 0o444}
+    assert {name: memevents.read_file(os.path.join(PARAMETERS, name)) for name in files} == {
+        "enabled": b"Y\n", "redirect": f"{SHOW}\n".encode(), "observe": f"{LOCAL_SHOW}\n".encode()}
+
+
+def test_enabled_without_a_value(hook):
+    """As for any boolean parameter, its name alone means yes."""
+    memevents.insmod(memevents.KO, "enabled")
+    assert hook.boolean("enabled")
 
 
 def test_modinfo_tells_what_it_is():
