@@ -42,7 +42,8 @@ cp merged/module/*.gcda module/
 export PYTHONDONTWRITEBYTECODE=1
 # gcovr itself gives a file up where gcov does not find the kernel's headers, which are not here.
 (cd module && gcov --preserve-paths --branch-probabilities *.gcda > /dev/null 2>&1)
-gcovr --root module --use-gcov-files --exclude-unreachable-branches --exclude-throw-branches --delete \
+gcovr --root module --use-gcov-files --delete \
+	--exclude-unreachable-branches --exclude-throw-branches \
 	--html-details html/index.html --html-title memevents_hook \
 	--txt lines.txt --json lines.json module
 cat lines.txt
