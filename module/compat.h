@@ -9,6 +9,7 @@
 #define _MEMEVENTS_HOOK_COMPAT_H
 
 #include <linux/version.h>
+#include <linux/bitops.h>
 #include <linux/ftrace.h>
 #include <linux/ptrace.h>
 #include <linux/rcupdate.h>
@@ -121,5 +122,28 @@ static inline void compat_rcu_barrier_tasks(void)
 #else
 #define compat_assign_str(dst, src) __assign_str(dst)
 #endif
+
+/**
+ * compat_test_bit_acquire() - is a bit set?
+ * @nr: the bit's number; below BITS_PER_LONG
+ * @flags: the word it is in
+ *
+ * What is read after it was not read before it.
+ *
+ * Context: any.
+ *
+ * 8238b4579866 ("wait_on_bit: add an acquire memory barrier"), 6.0, brought
+ * it; x86 makes one instruction of it and its branch.
+ */
+static __always_inline bool compat_test_bit_acquire(unsigned int nr,
+						    const unsigned long *flags)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 0, 0)
+	/* Pairs with what its caller says. */
+	return smp_load_acquire(flags) & BIT(nr);
+#else
+	return test_bit_acquire(nr, flags);
+#endif
+}
 
 #endif /* _MEMEVENTS_HOOK_COMPAT_H */

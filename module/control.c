@@ -138,9 +138,7 @@ CONTROL_FILE_READ_FOPS(other_last);
 
 static int redirect_show(struct seq_file *m, void *unused)
 {
-	const struct parent *parent = m->private;
-
-	seq_printf(m, "%c\n", y_or_n(READ_ONCE(parent->redirect)));
+	seq_printf(m, "%c\n", y_or_n(parent_redirects(m->private)));
 	return 0;
 }
 
@@ -255,8 +253,7 @@ static int why_show(struct seq_file *m, void *unused)
 
 	mutex_lock(&parents_lock);
 	for (i = 0; (parent = parents_nth(i)); i++) {
-		reasons[1] = READ_ONCE(parent->redirect) ? NULL :
-							   "redirect off";
+		reasons[1] = parent_redirects(parent) ? NULL : "redirect off";
 		reasons[2] = why_no_calls(parent);
 		why_line(m, parent->name, reasons, 3);
 	}
@@ -315,8 +312,8 @@ static int stats_show(struct seq_file *m, void *unused)
 		stats_addr(m, control_file_addr(m, parent->range.start));
 		stats_addr(m, control_file_addr(m, parent->range.end));
 		seq_printf(m, "%-8c %*lu %10lu\n",
-			   y_or_n(READ_ONCE(parent->redirect)), hits_width,
-			   hits, redirected);
+			   y_or_n(parent_redirects(parent)), hits_width, hits,
+			   redirected);
 	}
 	mutex_unlock(&parents_lock);
 

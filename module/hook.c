@@ -31,7 +31,7 @@ static void *replacement;
 static __always_inline bool send(struct parent *parent,
 				 struct compat_ftrace_regs *fregs)
 {
-	if (READ_ONCE(parent->redirect)) {
+	if (parent_redirects(parent)) {
 		parent_count(parent, true);
 		compat_set_ip(fregs, (unsigned long)READ_ONCE(replacement));
 		return true;
@@ -41,8 +41,9 @@ static __always_inline bool send(struct parent *parent,
 }
 
 /*
- * The rare calls: from where no decoded call is, or traced. Takes the handler's
- * arguments as they are, so that handing over to it is a jump.
+ * The rare calls: from where no decoded call is, and all while the tracepoint is
+ * on, which has the cache bypassed (see trace.h). Takes the handler's arguments
+ * as they are, so that handing over to it is a jump.
  */
 static noinline __noclone notrace void
 route_slow(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *op,
@@ -66,9 +67,11 @@ static notrace void route(unsigned long ip, unsigned long parent_ip,
 {
 	struct parent *parent;
 
-	if (likely(parents_cached(parent_ip, &parent)) &&
-	    !trace_memevents_route_enabled())
+	if (likely(parents_cached(parent_ip, &parent)))
 		send(parent, fregs);
+	else if (parents_is_nobodys(parent_ip) &&
+		 !trace_memevents_route_enabled())
+		parent_count(&parents_other, false);
 	else
 		route_slow(ip, parent_ip, op, fregs);
 }

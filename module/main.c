@@ -184,7 +184,7 @@ static void announce(void)
 	for (i = 0; (parent = parents_nth(i)); i++)
 		pr_info("parent %s, %lu bytes, %s\n", parent->name,
 			parent->range.end - parent->range.start,
-			parent->redirect ? "redirected" : "observed");
+			parent_redirects(parent) ? "redirected" : "observed");
 	mutex_unlock(&parents_lock);
 }
 

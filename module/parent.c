@@ -3,6 +3,7 @@
  * Counters are per CPU and only ever grow: a reset notes where they stand, so
  * it cannot lose a call that comes meanwhile.
  */
+#include <linux/bitops.h>
 #include <linux/err.h>
 #include <linux/kernel.h>
 #include <linux/slab.h>
@@ -66,7 +67,7 @@ struct parent *parent_alloc(const char *name, bool redirect,
 	if (!parent)
 		return ERR_PTR(-ENOMEM);
 
-	parent->redirect = redirect;
+	assign_bit(PARENT_REDIRECT, &parent->flags, redirect);
 	err = symbol_find(name, &parent->range);
 	if (err)
 		goto err_free;
@@ -92,15 +93,18 @@ err_free:
  * @parent: the parent
  * @redirect: the new state
  *
- * The barrier makes it seen: a call that begins after this has returned, on
+ * The last barrier makes it seen: a call that begins after this has returned, on
  * any CPU, goes the new way.
  *
  * Context: any.
  */
 void parent_set_redirect(struct parent *parent, bool redirect)
 {
+	/* Pairs with parent_redirects(). */
+	smp_mb__before_atomic();
+	assign_bit(PARENT_REDIRECT, &parent->flags, redirect);
 	/* Pairs with whatever tells the caller of the target that we are done. */
-	smp_store_mb(parent->redirect, redirect);
+	smp_mb__after_atomic();
 }
 
 static unsigned long sum(const struct parent *parent, bool redirected)

@@ -3,11 +3,11 @@
 #ifndef _MEMEVENTS_HOOK_PARENT_H
 #define _MEMEVENTS_HOOK_PARENT_H
 
-#include <linux/compiler.h>
 #include <linux/percpu.h>
 #include <linux/types.h>
 
 #include "call_sites.h"
+#include "compat.h"
 #include "symbol.h"
 
 /**
@@ -34,10 +34,16 @@ struct parent_site {
 	struct parent *parent;
 };
 
+/* Bits of a parent's flags. */
+enum parent_flags {
+	/* Do its calls go to the replacement? */
+	PARENT_REDIRECT,
+};
+
 /**
  * struct parent - a function whose calls to the target have a row of their own
- * @redirect: do its calls go to the replacement? Written at any time, by
- *	anyone; the handler reads it once a call
+ * @flags: of enum parent_flags. Changed at any time, by anyone, with atomic
+ *	operations; the handler reads them once a call
  * @counters: written by the handler alone, and never reset
  * @reset_at: what the counters stood at when they were last reset. Written
  *	under parents_lock
@@ -50,7 +56,7 @@ struct parent_site {
  * @rcu: frees it when no handler can hold it
  */
 struct parent {
-	bool redirect;
+	unsigned long flags;
 	struct parent_counters __percpu *counters;
 	struct parent_counters reset_at;
 	struct symbol_range range;
@@ -61,6 +67,22 @@ struct parent {
 	const char *name;
 	struct rcu_head rcu;
 };
+
+/**
+ * parent_redirects() - do a parent's calls go to the replacement?
+ * @parent: the parent
+ *
+ * Who sees the redirection on also sees the replacement that was chosen before
+ * it was switched on.
+ *
+ * Context: any, the handler among them.
+ * Return: true where they do; that may be over already.
+ */
+static __always_inline bool parent_redirects(const struct parent *parent)
+{
+	/* Pairs with the barrier in parent_set_redirect(). */
+	return compat_test_bit_acquire(PARENT_REDIRECT, &parent->flags);
+}
 
 /**
  * parent_count() - count one call

@@ -32,6 +32,8 @@ DEFINE_MUTEX(parents_lock);
 
 struct parents_table __rcu *parents_table;
 static unsigned long target;
+/* Is the cache to be left empty? Under parents_lock. */
+static bool bypass;
 
 static const struct parent_site no_site;
 const struct parent_site *parent_sites[PARENT_SITES] = {
@@ -95,7 +97,7 @@ static void sites_publish(const struct parents_table *t)
 
 	for (i = 0; i < PARENT_SITES; i++)
 		sites[i] = &no_site;
-	for (i = 1; i < t->nr; i++) {
+	for (i = 1; i < t->nr && !bypass; i++) {
 		const struct parent *parent = t->rows[i].parent;
 
 		for (j = 0; j < parent->nr_sites; j++) {
@@ -113,6 +115,8 @@ static void sites_publish(const struct parents_table *t)
 		/* Pairs with the address dependency in parents_cached(). */
 		smp_store_release(&parent_sites[i], sites[i]);
 	}
+	/* Pairs with whatever tells the caller of the target that we are done. */
+	smp_mb();
 }
 
 static void table_free(struct rcu_head *rcu)
@@ -316,6 +320,45 @@ void parents_reset(void)
 	parent_reset(&parents_other);
 }
 
+static void set_bypass(bool to)
+{
+	const struct parents_table *t;
+
+	mutex_lock(&parents_lock);
+	bypass = to;
+	t = table_locked();
+	if (t)
+		sites_publish(t);
+	mutex_unlock(&parents_lock);
+}
+
+/**
+ * parents_bypass_cache() - have every call from a listed parent searched for
+ *
+ * Until parents_use_cache(). A call that begins after this has returned, on any
+ * CPU, is not in the cache.
+ *
+ * Context: may sleep. Before parents_init() and after parents_exit() too: it is
+ * the tracepoint that calls this, and a module's events can be used from before
+ * its init until after its exit.
+ * Return: 0.
+ */
+int parents_bypass_cache(void)
+{
+	set_bypass(true);
+	return 0;
+}
+
+/**
+ * parents_use_cache() - end parents_bypass_cache()
+ *
+ * Context: as there.
+ */
+void parents_use_cache(void)
+{
+	set_bypass(false);
+}
+
 /**
  * parents_init() - start with an empty list
  * @target_start: address of the target's first byte, to look for calls to it
@@ -341,9 +384,13 @@ int parents_init(unsigned long target_start)
  */
 void parents_exit(void)
 {
-	struct parents_table *t =
-		rcu_dereference_protected(parents_table, true);
+	struct parents_table *t;
 	unsigned int i;
+
+	mutex_lock(&parents_lock);
+	t = table_locked();
+	RCU_INIT_POINTER(parents_table, NULL);
+	mutex_unlock(&parents_lock);
 
 	/* The callbacks of earlier removals are code of this module. */
 	compat_rcu_barrier_tasks();

@@ -47,11 +47,9 @@ struct parent *parents_search(unsigned long parent_ip);
  * @parent_ip: the return address
  * @parent: set to the parent it belongs to; untouched where not known
  *
- * Known are the return addresses of the listed parents' decoded calls, and the
- * last one that was found to be nobody's. The ranges are the truth: a miss
- * means nothing, parents_search() is to be asked, and a hit is what it would
- * have answered. The note of nobody's is one table's, and so cannot outlive
- * the list it was true of.
+ * Known are the return addresses of the listed parents' decoded calls, but none
+ * while the cache is bypassed. The ranges are the truth: a miss means nothing,
+ * parents_search() is to be asked, and a hit is what it would have answered.
  *
  * Context: the handler; must not sleep voluntarily while it uses the result.
  * Return: true where known.
@@ -62,16 +60,26 @@ static __always_inline bool parents_cached(unsigned long parent_ip,
 	const struct parent_site *site =
 		READ_ONCE(parent_sites[parent_ip % PARENT_SITES]);
 
-	if (likely(site->parent_ip == parent_ip)) {
-		*parent = site->parent;
-		return true;
-	}
-	if (READ_ONCE(rcu_dereference_raw(parents_table)->nobody) ==
-	    parent_ip) {
-		*parent = &parents_other;
-		return true;
-	}
-	return false;
+	if (site->parent_ip != parent_ip)
+		return false;
+	*parent = site->parent;
+	return true;
+}
+
+/**
+ * parents_is_nobodys() - is a return address known to be in no listed parent?
+ * @parent_ip: the return address
+ *
+ * The last one that parents_search() did not find is known. The note is one
+ * table's, and so cannot outlive the list it was true of.
+ *
+ * Context: the handler.
+ * Return: true where it is; false says nothing.
+ */
+static __always_inline bool parents_is_nobodys(unsigned long parent_ip)
+{
+	return READ_ONCE(rcu_dereference_raw(parents_table)->nobody) ==
+	       parent_ip;
 }
 
 int parents_init(unsigned long target_start);
@@ -84,5 +92,8 @@ void parents_reset(void);
 
 struct parent *parents_nth(unsigned int n);
 unsigned long parents_other_last(void);
+
+int parents_bypass_cache(void);
+void parents_use_cache(void);
 
 #endif /* _MEMEVENTS_HOOK_PARENTS_H */

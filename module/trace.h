@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The tracepoint. While nobody listens, it is a nop in the handler. */
+/*
+ * The tracepoint. While somebody listens, the cache of the parents' calls is
+ * bypassed, so that their calls take the handler's slow way, where the
+ * tracepoint is: the fast way does not even have its nop.
+ */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM memevents_hook
 
@@ -9,15 +13,16 @@
 #include <linux/tracepoint.h>
 
 #include "compat.h"
+#include "parents.h"
 
-/**
- * memevents_route - a call to the target was routed
- * @parent: symbol of the listed parent it came from; empty for any other caller
- * @parent_ip: its return address
- * @redirected: did it go to the replacement?
+/*
+ * A call to the target was routed.
+ * parent: symbol of the listed parent it came from; empty for any other caller
+ * parent_ip: its return address
+ * redirected: did it go to the replacement?
  */
 /* clang-format off */
-TRACE_EVENT(memevents_route,
+TRACE_EVENT_FN(memevents_route,
 	TP_PROTO(const char *parent, unsigned long parent_ip, bool redirected),
 	TP_ARGS(parent, parent_ip, redirected),
 	TP_STRUCT__entry(
@@ -31,7 +36,8 @@ TRACE_EVENT(memevents_route,
 		__entry->redirected = redirected;
 	),
 	TP_printk("parent=%s parent_ip=0x%lx redirected=%d",
-		  __get_str(parent), __entry->parent_ip, __entry->redirected)
+		  __get_str(parent), __entry->parent_ip, __entry->redirected),
+	parents_bypass_cache, parents_use_cache
 );
 /* clang-format on */
 

@@ -18,10 +18,12 @@ READS = scaled(1000)            # of each file, in turn
 READS_256_PARENTS = scaled(10000)   # of each file, with the table full
 FLIPS_REDIRECT = scaled(10000)  # writes to a parent's redirect
 FLIPS_ENABLED = scaled(100)     # writes to enabled: a grace period each
+FLIPS_TRACEPOINT = scaled(20)   # of the event: a grace period each
 FLIPS_BANNER = scaled(1000)     # writes to banner
-CHURNED_PARENTS = scaled(1000)  # parents added and removed under readers
 RESETS = scaled(100)            # writes to reset under readers
 
-MAX_PARENTS = 256               # the module's limit, not scaled
+# Not scaled
+MAX_PARENTS = 256               # the module's limit
+CHURNED_PARENTS = 1000          # added and removed under readers
 
 DEADLINE = 60.0                 # seconds a test waits for a state, at most

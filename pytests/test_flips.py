@@ -3,6 +3,7 @@
 import pytest
 
 import scale
+import tracing
 from memevents import BANNER, LOCAL_SHOW, SHOW
 from readers import Readers
 
@@ -49,6 +50,17 @@ def test_enabled(loaded, files):
         hits, redirected = loaded.hits(parent)
         assert least[file] <= hits <= readers.ended(file)
         assert redirected == (hits if parent == SHOW else 0)
+    assert loaded.number("other_hits") == 0
+
+
+def test_tracepoint(loaded, files):
+    """The event, on and off: listed calls change between the two ways, and none is lost."""
+    with tracing.instance() as trace, Readers(files) as readers:
+        for flip in range(scale.FLIPS_TRACEPOINT):
+            trace.write("enable", str(flip & 1))
+        readers.wait_reads(2)
+    assert loaded.hits(SHOW) == (readers.ended(0), readers.ended(0))
+    assert loaded.hits(LOCAL_SHOW) == (readers.ended(1), 0)
     assert loaded.number("other_hits") == 0
 
 

@@ -1,53 +1,20 @@
 """No memory is left behind: kmemleak finds nothing after unloading. Needs a debug kernel."""
 
 import errno
-import os
-import time
 
 import pytest
 
-import memevents
+import kmemleak
 from memevents import LOCAL_SHOW, SHOW
 
-KMEMLEAK = os.path.join(memevents.DEBUGFS, "kmemleak")
 
-#: Seconds an object has to be old before kmemleak reports it (MSECS_MIN_AGE), and a bit.
-MIN_AGE = 6
-
-
-class Leaks:
-    """The kernel's own search for memory that nothing points to."""
-
-    @staticmethod
-    def scan():
-        """Search once."""
-        memevents.write_file(KMEMLEAK, "scan")
-
-    def forget(self):
-        """Leave out whatever was lost before."""
-        self.scan()
-        memevents.write_file(KMEMLEAK, "clear")
-
-    def found(self):
-        """Return what was lost until now: search until it is old enough, and then twice."""
-        old_enough = time.monotonic() + MIN_AGE
-        while time.monotonic() < old_enough:
-            self.scan()
-        self.scan()
-        self.scan()
-        return memevents.read_file(KMEMLEAK).decode()
-
-
-@pytest.fixture
-def leaks():
+@pytest.fixture(autouse=True)
+def searched():
     """kmemleak, with nothing to report; skips where the kernel has none."""
-    try:
-        memevents.read_file(KMEMLEAK)
-    except OSError as error:
-        pytest.skip(f"no kmemleak in this kernel (CONFIG_DEBUG_KMEMLEAK): {error}")
-    leaks = Leaks()
-    leaks.forget()
-    return leaks
+    why_not = kmemleak.why_not()
+    if why_not:
+        pytest.skip(why_not)
+    kmemleak.forget()
 
 
 def use_everything(hook, cgroup, names):
@@ -76,7 +43,7 @@ def use_everything(hook, cgroup, names):
     hook.write("reset", "1")
 
 
-def test_nothing_is_lost_after_unloading(hook, cgroup, symbols, leaks):
+def test_nothing_is_lost_after_unloading(hook, cgroup, symbols):
     """Loads that work and loads that fail, every file used: it all comes back."""
     names = [name for name, _ in zip(symbols.listable(), range(10))]
     for _ in range(3):
@@ -90,11 +57,11 @@ def test_nothing_is_lost_after_unloading(hook, cgroup, symbols, leaks):
             except OSError:
                 pass
             assert not hook.loaded
-    lost = leaks.found()
+    lost = kmemleak.found()
     assert not lost, lost
 
 
-def test_nothing_is_lost_while_loaded(hook, cgroup, symbols, leaks):
+def test_nothing_is_lost_while_loaded(hook, cgroup, symbols):
     """Parents and banners that come and go take their memory with them."""
     names = [name for name, _ in zip(symbols.listable(), range(10))]
     hook.load()
@@ -102,5 +69,5 @@ def test_nothing_is_lost_while_loaded(hook, cgroup, symbols, leaks):
         use_everything(hook, cgroup, names)
         hook.write("remove_parent", names[0])
         hook.write("add_parent", LOCAL_SHOW)
-    lost = leaks.found()
+    lost = kmemleak.found()
     assert not lost, lost

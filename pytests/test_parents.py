@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+import kmemleak
 import memcg
 import memevents
 import peer as peers
@@ -274,7 +275,18 @@ def churned(symbols):
     return names
 
 
-def test_change_under_readers(loaded, symbols, files):
+@pytest.fixture
+def nothing_lost():
+    """Ask for it before the module: unloaded, it has lost no memory, where the kernel can tell."""
+    can_tell = kmemleak.why_not() is None
+    if can_tell:
+        kmemleak.forget()
+    yield
+    lost = kmemleak.found() if can_tell else ""
+    assert not lost, lost
+
+
+def test_change_under_readers(nothing_lost, loaded, symbols, files):
     """Half of them with the hook on all the time: not one hit of the others is lost."""
     names = churned(symbols)[::2]
     with Readers(files) as readers, loaded.writer("add_parent") as add, \
@@ -287,7 +299,7 @@ def test_change_under_readers(loaded, symbols, files):
     assert loaded.parents() == {SHOW, LOCAL_SHOW}
 
 
-def test_change_and_flip_under_readers(loaded, symbols, files):
+def test_change_and_flip_under_readers(nothing_lost, loaded, symbols, files):
     """The other half while `enabled` flips: never a wrong text, never a call too many."""
     names = churned(symbols)[1::2]
     every = max(1, len(names) // 20)

@@ -77,6 +77,37 @@ def test_filter(trace, cgroup):
         assert len(trace.lines()) == count, condition
 
 
+def test_a_caller_known_before_it_is_enabled(trace, loaded, cgroup):
+    """What the handler has learnt of callers does not hide them from the event."""
+    loaded.write("remove_parent", LOCAL_SHOW)
+    for _ in range(2):
+        cgroup.read_events()
+        cgroup.read_local()
+    trace.write("enable", "1")
+    for _ in range(2):
+        cgroup.read_events()
+        cgroup.read_local()
+    lines = trace.lines()
+    assert len(lines) == 4
+    assert sum("parent= " in line for line in lines) == 2
+    assert loaded.hits(SHOW) == (4, 4)
+    assert loaded.number("other_hits") == 4
+
+
+def test_a_parent_added_while_it_is_on(trace, loaded, cgroup):
+    """The calls of a new parent are recorded too, and those of the others as before."""
+    loaded.write("remove_parent", LOCAL_SHOW)
+    trace.write("enable", "1")
+    loaded.write("add_parent", LOCAL_SHOW)
+    for _ in range(3):
+        cgroup.read_events()
+        cgroup.read_local()
+    lines = trace.lines()
+    for parent in (SHOW, LOCAL_SHOW):
+        assert sum(f"parent={parent} " in line for line in lines) == 3, lines
+    assert loaded.hits() == (3, 3)
+
+
 def test_parent_of_others_is_empty(trace, loaded, cgroup):
     """A call from outside the list has the empty string."""
     loaded.write("remove_parent", LOCAL_SHOW)
@@ -135,6 +166,31 @@ def test_unload_while_enabled(hook, cgroup):
         cgroup.read_events()
         hook.unload()
         assert not os.path.exists(trace.path())
+
+
+def test_load_and_unload_while_it_is_switched(hook, cgroup, originals, tmp_path):
+    """The event is there from before the module's init until after its exit.
+
+    By set_event, which looks it up by name: some kernels use an event's own file after it is
+    freed where it is opened while the module goes.
+    """
+    set_event = os.path.join(memevents.TRACEFS, "set_event")
+    switched = tmp_path / "switched"
+    script = 'while :; do echo "$2" >> "$0" && echo "!$2" >> "$0" && echo > "$1"; done'
+    event = f"{tracing.SYSTEM}:{tracing.EVENT}"
+    with subprocess.Popen(["sh", "-c", script, set_event, switched, event],
+                          stderr=subprocess.DEVNULL) as switcher:
+        try:
+            for _ in range(10):
+                hook.load()
+                memevents.wait_for(switched.exists, "the event to be switched")
+                cgroup.read_events()
+                assert cgroup.read_local() == originals[1]
+                assert hook.hits() == (1, 1)
+                hook.unload()
+                switched.unlink()
+        finally:
+            switcher.kill()
 
 
 @pytest.mark.parametrize("condition, wanted", [(None, 7), ("redirected==1", 4)])

@@ -68,7 +68,9 @@ def costs(lines):
                 for name, (state, file) in table.items() if state in reads}
 
     module = extra(MODULE)
-    module["tracepoint off"] = _exact(reads["hooked"][LOCAL] - reads["no_trace"][LOCAL])
+    for name, state, untraced in (("tracepoint off", "hooked", "no_trace"),
+                                  ("tracepoint off, unlisted", "unlisted", "no_trace_unlisted")):
+        module[name] = _exact(reads[state][LOCAL] - reads[untraced][LOCAL])
     left_out = [line.partition(" ")[2] for line in lines if line.startswith("left_out ")]
     return {"read": round(absent[LOCAL]), "module": module, "peers": extra(PEERS),
             "left out": left_out}

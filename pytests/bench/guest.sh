@@ -117,6 +117,8 @@ costs_of_the_module()
 	insmod ./no_trace.ko
 	echo > $hook/banner
 	measure no_trace
+	echo memory_events_local_show > $hook/remove_parent
+	measure no_trace_unlisted
 	unload
 }
 
