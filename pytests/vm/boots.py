@@ -21,13 +21,17 @@ class Boot:
     name: of the check, and of its folder of results.
     program: what of pytests/boots is run, with its arguments.
     append: more for the kernel's command line.
-    debug: whether it needs nothing that a debug kernel lacks (module signatures, lockdown).
+    debug: whether it needs nothing that a debug kernel lacks (module signatures, lockdown, BTF).
+    packages: more for the guest's root.
+    memory: MiB that it needs at least.
     """
 
     name: str
     program: str
     append: str = ""
     debug: bool = False
+    packages: tuple = ()
+    memory: int = 0
 
 
 BOOTS = (
@@ -41,6 +45,7 @@ BOOTS = (
     Boot("ftrace-dead-flip", "ftrace_dead flip", "", True),
     Boot("ftrace-dead-unload", "ftrace_dead unload", "", True),
     Boot("ftrace-dead-off", "ftrace_dead off", "", True),
+    Boot("tools", "tools", packages=("bpftrace", "linux-perf"), memory=3072),
 )
 
 COMMAND = "cd pytests; exec python3 -m boots.{program}\n"
@@ -51,14 +56,19 @@ def _one(kernel, boot, built, acceleration):
     folder = RESULTS / kernel.name / boot.name
     cache.remove(folder)
     folder.mkdir(parents=True)
-    initramfs = image.initramfs(kernel, built, folder, COMMAND.format(program=boot.program))
+    archives = None
+    if boot.packages:
+        root = image.guest_root(kernel.base_suite, kernel.arch, boot.name, boot.packages)
+        archives = [root.with_name("root.cpio")]
+    initramfs = image.initramfs(kernel, built, folder, COMMAND.format(program=boot.program),
+                                archives=archives)
     log = folder / "output.log"
     try:
         with open(log, "wb", buffering=0) as output:
             code = Guest(
                 kernel.arch, release.fetch(kernel).image, initramfs, folder / "console.log",
                 acceleration, on_output=output.write, extra_line=boot.append,
-                memory=kernel.memory,
+                memory=max(kernel.memory, boot.memory),
             ).run()
     except GuestLost as error:
         return f"guest lost: {error}\n" + log.read_text(errors="replace")

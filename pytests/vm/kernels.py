@@ -37,6 +37,11 @@ class Kernel:
         return 2048 if self.config else 1024
 
     @property
+    def plain(self):
+        """Whether it is as quick as they come: not a real-time one, nor another architecture's."""
+        return self.arch == self.flavour == "amd64"
+
+    @property
     def scale(self):
         """How much of everything the tests do (pytests/scale.py): a debug kernel is slow."""
         return "0.1" if self.config else "1.0"

@@ -205,9 +205,8 @@ def run(kernels, options, strict):
         The exit code: 0 if tests were run and none failed.
     """
     runs = [KernelRun(kernel, options) for kernel in kernels]
-    # The slowest first: those that have to be built, then the other architecture's.
-    order = sorted(runs, key=lambda r: (not r.report.kernel.config,
-                                        r.report.kernel.arch == "amd64"))
+    # The slowest first: those that have to be built, then all that are not plain.
+    order = sorted(runs, key=lambda r: (not r.report.kernel.config, r.report.kernel.plain))
     with ThreadPoolExecutor(workers()) as pool:
         try:
             for future in [pool.submit(run.run) for run in order]:
