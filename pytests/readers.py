@@ -53,15 +53,17 @@ class Readers:
     files: a list of (path, {0: text, 1: text}): what a read gives, in bytes,
     for each value of the switch; where the switch does not matter to a file,
     both are the same. Every reader reads all files in turn.
+    nice: how far they stand back for whoever has work to do beside them.
     """
 
-    def __init__(self, files, value=1, count=2, cpus=None):
+    def __init__(self, files, value=1, count=2, cpus=None, nice=0):
         self.files = files
         self._page = mmap.mmap(-1, _PAGE)
         self._words = (ctypes.c_uint64 * (_PAGE // 8)).from_buffer(self._page)
         self.switch = Switch(self._words, value)
         self._count = count
         self._cpus = cpus
+        self._nice = nice
         self._children = []
         self._stopped = False
 
@@ -98,6 +100,7 @@ class Readers:
         # The child: nothing of pytest's may run here any more.
         fault = None
         try:
+            os.nice(self._nice)
             if self._cpus:
                 os.sched_setaffinity(0, {self._cpus[number % len(self._cpus)]})
             fault = self._read(number)

@@ -46,7 +46,7 @@ class Reads:
 
 
 class Bpftrace:
-    """A running bpftrace with a probe of each kind on the target; it prints a line for each call."""
+    """A running bpftrace with a probe of each kind on the target; prints a line for each call."""
 
     def __init__(self, kinds, process, output):
         self._kinds = kinds

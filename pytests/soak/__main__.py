@@ -19,6 +19,8 @@ from readers import Readers
 from .churn import Churn
 
 READERS = 4
+# They run all the time, so that a switch would mostly wait for them to let it run.
+NICE = 10
 SAY_AFTER = 60.0    # seconds
 LINE = BANNER.encode() + b"\n"
 
@@ -63,7 +65,8 @@ class Soak:
 
     def cycles(self):
         """Load, flip, unload, under readers."""
-        with Churn(self._parent) as churn, Readers(self._files, value=0, count=READERS) as readers:
+        with Churn(self._parent) as churn, \
+                Readers(self._files, value=0, count=READERS, nice=NICE) as readers:
             for cycle in self._steps(self._cycles):
                 readers.switch.flip(1, self.hook.load)
                 readers.switch.flip(0, lambda: self.hook.write("enabled", "0"))
@@ -78,7 +81,8 @@ class Soak:
     def enabled(self):
         """Flips of `enabled` under readers."""
         self.hook.load()
-        with Churn(self._parent) as churn, Readers(self._files, count=READERS) as readers, \
+        with Churn(self._parent) as churn, \
+                Readers(self._files, count=READERS, nice=NICE) as readers, \
                 self.hook.writer("enabled") as write:
             for flip in self._steps(self._cycles):
                 value = flip & 1
