@@ -19,6 +19,7 @@ READS_256_PARENTS = scaled(10000)   # of each file, with the table full
 FLIPS_REDIRECT = scaled(10000)  # writes to a parent's redirect
 FLIPS_ENABLED = scaled(100)     # writes to enabled: a grace period each
 FLIPS_TRACEPOINT = scaled(20)   # of the event: a grace period each
+TRACERS = scaled(40)            # that come or go beside the hook
 FLIPS_BANNER = scaled(1000)     # writes to banner
 RESETS = scaled(100)            # writes to reset under readers
 

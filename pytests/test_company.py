@@ -6,13 +6,17 @@ The counters stay exact and the routing true, whoever else looks on.
 import contextlib
 import errno
 import platform
+import random
 
 import pytest
 
+import btf
 import company
 import memevents
 import peer
+import scale
 from memevents import BANNER, LOCAL_SHOW, SHOW, TARGET
+from readers import Readers
 
 LINE = BANNER.encode() + b"\n"
 READS = 20
@@ -79,6 +83,20 @@ COMPANY = [
 def refused_to_share(error):
     """Whether BPF trampolines and IPMODIFY users shut each other out, as they did before 6.1."""
     return error.errno == errno.EBUSY
+
+
+def bpf_shares(hook):
+    """Whether this kernel has BPF trampolines, and lets them share the target with the hook."""
+    if btf.function(TARGET) is None:
+        return False
+    with hook.session():
+        try:
+            with company.fentry():
+                return True
+        except OSError as error:
+            if not refused_to_share(error):
+                raise
+            return False
 
 
 @pytest.mark.parametrize("guest", COMPANY)
@@ -185,6 +203,36 @@ def test_a_kretprobe_and_we_both_count(hook, watch, cgroup, originals):
             watch.check(True)
         assert hits() == [2 * READS]
     watch.check(True)
+
+
+def test_tracers_come_and_go_under_readers(hook, cgroup, originals):
+    """One more, one less, by the dice: on the way too each call is counted, and goes its way.
+
+    None at the target's exit by BPF: while it is attached beside another tracer, the kernel lets
+    calls past every IPMODIFY user (see the README's limits).
+    """
+    dice = random.Random(1)
+    makers = {"kprobe": lambda: company.probe(("p", TARGET))}
+    if not HIDES_CALLER:
+        makers["kretprobe"] = lambda: company.probe(("r", TARGET))
+    if bpf_shares(hook):
+        makers["fentry"] = company.fentry
+    hook.load()
+    files = [(cgroup.events, dict.fromkeys((0, 1), LINE + originals[0])),
+             (cgroup.local, dict.fromkeys((0, 1), originals[1]))]
+    there = {}
+    with Readers(files) as readers, contextlib.ExitStack() as all_of_them:
+        for _ in range(scale.TRACERS):
+            kind = dice.choice(sorted(makers))
+            if kind in there:
+                there.pop(kind).close()
+            else:
+                there[kind] = all_of_them.enter_context(contextlib.ExitStack())
+                there[kind].enter_context(makers[kind]())
+        readers.wait_reads(2)
+    assert hook.hits(SHOW) == (readers.ended(0), readers.ended(0))
+    assert hook.hits(LOCAL_SHOW) == (readers.ended(1), 0)
+    assert hook.number("other_hits") == 0
 
 
 def test_every_tracer_at_once(hook, watch):
