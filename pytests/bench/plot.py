@@ -19,7 +19,7 @@ FLOOR = "floor: empty IPMODIFY handler"
 
 OFF_THE_SCALE = ("stack walk", "tracepoint on")
 # Shown by the number of parents, or nothing to see.
-NO_MODE = ("parent", "absent")
+NO_MODE = ("parent", "absent", "tracepoint off")
 
 
 def _has(name, words):
