@@ -29,10 +29,17 @@
 
 /* Held by whoever changes the list or walks it. */
 DEFINE_MUTEX(parents_lock);
+/*
+ * Held too while a table is published and the cache brought in line with it, and
+ * no longer. The tracepoint takes it alone: there the kernel's own lock of
+ * tracepoints is held, which in turn is taken with ftrace's, and ftrace's with
+ * those of kprobes, where adding a parent holds parents_lock.
+ */
+static DEFINE_MUTEX(publish_lock);
 
 struct parents_table __rcu *parents_table;
 static unsigned long target;
-/* Is the cache to be left empty? Under parents_lock. */
+/* Is the cache to be left empty? Under publish_lock. */
 static bool bypass;
 
 static const struct parent_site no_site;
@@ -92,7 +99,7 @@ noinline notrace struct parent *parents_search(unsigned long parent_ip)
 static void sites_publish(const struct parents_table *t)
 {
 	static const struct parent_site
-		*sites[PARENT_SITES]; /* under parents_lock */
+		*sites[PARENT_SITES]; /* under publish_lock */
 	unsigned int i, j;
 
 	for (i = 0; i < PARENT_SITES; i++)
@@ -141,8 +148,10 @@ static void table_publish(struct parents_table *new)
 
 	/* A call in flight may yet note its caller in the old table: too late. */
 	other_last = READ_ONCE(old->nobody) ?: other_last;
+	mutex_lock(&publish_lock);
 	rcu_assign_pointer(parents_table, new);
 	sites_publish(new);
+	mutex_unlock(&publish_lock);
 	call_rcu_tasks(&old->rcu, table_free);
 }
 
@@ -324,12 +333,13 @@ static void set_bypass(bool to)
 {
 	const struct parents_table *t;
 
-	mutex_lock(&parents_lock);
+	mutex_lock(&publish_lock);
 	bypass = to;
-	t = table_locked();
+	t = rcu_dereference_protected(parents_table,
+				      lockdep_is_held(&publish_lock));
 	if (t)
 		sites_publish(t);
-	mutex_unlock(&parents_lock);
+	mutex_unlock(&publish_lock);
 }
 
 /**
@@ -384,13 +394,13 @@ int parents_init(unsigned long target_start)
  */
 void parents_exit(void)
 {
-	struct parents_table *t;
+	struct parents_table *t =
+		rcu_dereference_protected(parents_table, true);
 	unsigned int i;
 
-	mutex_lock(&parents_lock);
-	t = table_locked();
+	mutex_lock(&publish_lock);
 	RCU_INIT_POINTER(parents_table, NULL);
-	mutex_unlock(&parents_lock);
+	mutex_unlock(&publish_lock);
 
 	/* The callbacks of earlier removals are code of this module. */
 	compat_rcu_barrier_tasks();

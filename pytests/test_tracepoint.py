@@ -1,5 +1,6 @@
 """memevents_hook:memevents_route, by tracefs and by trace-cmd."""
 
+import contextlib
 import errno
 import os
 import re
@@ -8,6 +9,7 @@ import subprocess
 
 import pytest
 
+import company
 import memevents
 import tracing
 from memevents import LOCAL_SHOW, SHOW
@@ -166,6 +168,18 @@ def test_unload_while_enabled(hook, cgroup):
         cgroup.read_events()
         hook.unload()
         assert not os.path.exists(trace.path())
+
+
+def test_enabled_beside_every_lock_it_meets(trace, loaded, symbols):
+    """Lockdep, where there is one, sees all the orders in which the locks are taken."""
+    name = next(iter(symbols.listable()))
+    tracers = memevents.read_file(os.path.join(memevents.TRACEFS, "available_tracers")).decode()
+    graph = company.tracer("function_graph") if "function_graph" in tracers.split() else None
+    with company.probe(("p", SHOW)), graph or contextlib.nullcontext():
+        loaded.write("add_parent", name)
+        trace.write("enable", "1")
+        loaded.write("remove_parent", name)
+    trace.write("enable", "0")
 
 
 def test_load_and_unload_while_it_is_switched(hook, cgroup, originals, tmp_path):
