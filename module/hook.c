@@ -69,8 +69,7 @@ static notrace void route(unsigned long ip, unsigned long parent_ip,
 
 	if (likely(parents_cached(parent_ip, &parent)))
 		send(parent, fregs);
-	else if (parents_is_nobodys(parent_ip) &&
-		 !trace_memevents_route_enabled())
+	else if (parents_is_nobodys(parent_ip))
 		parent_count(&parents_other, false);
 	else
 		route_slow(ip, parent_ip, op, fregs);

@@ -16,7 +16,9 @@
  *
  * - The cache entries point to a parent and are freed with it; they are taken
  *   out of the cache before. A handler that still finds an entry counts a call
- *   in flight for a parent that is being removed.
+ *   in flight for a parent that is being removed. In the same way the note of a
+ *   caller that is nobody's is part of a table: a handler that still looks at
+ *   the old one counts a call in flight while its parent is being added.
  */
 #include <linux/err.h>
 #include <linux/kernel.h>
@@ -46,6 +48,9 @@ static const struct parent_site no_site;
 const struct parent_site *parent_sites[PARENT_SITES] = {
 	[0 ... PARENT_SITES - 1] = &no_site,
 };
+
+static const unsigned long no_note;
+const unsigned long *parents_nobody = &no_note;
 
 static DEFINE_PER_CPU(struct parent_counters, other_counters);
 /* What earlier tables had noted; under parents_lock. */
@@ -91,12 +96,17 @@ noinline notrace struct parent *parents_search(unsigned long parent_ip)
 	if (call < row->parent->range.end)
 		return row->parent;
 
-	WRITE_ONCE(t->nobody, parent_ip);
+	if (READ_ONCE(t->nobody) != parent_ip)
+		WRITE_ONCE(t->nobody, parent_ip);
 	return &parents_other;
 }
 
-/* Bring the cache in line with a table: first come, first served. */
-static void sites_publish(const struct parents_table *t)
+/*
+ * Bring the cache in line with a table: first come, first served. While it is
+ * bypassed, a search goes on noting callers in the table, but no call looks at
+ * the note.
+ */
+static void cache_publish(const struct parents_table *t)
 {
 	static const struct parent_site
 		*sites[PARENT_SITES]; /* under publish_lock */
@@ -122,6 +132,8 @@ static void sites_publish(const struct parents_table *t)
 		/* Pairs with the address dependency in parents_cached(). */
 		smp_store_release(&parent_sites[i], sites[i]);
 	}
+	/* Pairs with the address dependency in parents_is_nobodys(). */
+	smp_store_release(&parents_nobody, bypass ? &no_note : &t->nobody);
 	/* Pairs with whatever tells the caller of the target that we are done. */
 	smp_mb();
 }
@@ -150,7 +162,7 @@ static void table_publish(struct parents_table *new)
 	other_last = READ_ONCE(old->nobody) ?: other_last;
 	mutex_lock(&publish_lock);
 	rcu_assign_pointer(parents_table, new);
-	sites_publish(new);
+	cache_publish(new);
 	mutex_unlock(&publish_lock);
 	call_rcu_tasks(&old->rcu, table_free);
 }
@@ -338,12 +350,12 @@ static void set_bypass(bool to)
 	t = rcu_dereference_protected(parents_table,
 				      lockdep_is_held(&publish_lock));
 	if (t)
-		sites_publish(t);
+		cache_publish(t);
 	mutex_unlock(&publish_lock);
 }
 
 /**
- * parents_bypass_cache() - have every call from a listed parent searched for
+ * parents_bypass_cache() - have every call searched for
  *
  * Until parents_use_cache(). A call that begins after this has returned, on any
  * CPU, is not in the cache.
@@ -400,6 +412,7 @@ void parents_exit(void)
 
 	mutex_lock(&publish_lock);
 	RCU_INIT_POINTER(parents_table, NULL);
+	WRITE_ONCE(parents_nobody, &no_note);
 	mutex_unlock(&publish_lock);
 
 	/* The callbacks of earlier removals are code of this module. */

@@ -38,6 +38,7 @@ struct parents_table {
 extern struct mutex parents_lock;
 extern struct parent parents_other;
 extern const struct parent_site *parent_sites[PARENT_SITES];
+extern const unsigned long *parents_nobody;
 extern struct parents_table __rcu *parents_table;
 
 struct parent *parents_search(unsigned long parent_ip);
@@ -70,16 +71,16 @@ static __always_inline bool parents_cached(unsigned long parent_ip,
  * parents_is_nobodys() - is a return address known to be in no listed parent?
  * @parent_ip: the return address
  *
- * The last one that parents_search() did not find is known. The note is one
- * table's, and so cannot outlive the list it was true of.
+ * The last one that parents_search() did not find is known, but none while the
+ * cache is bypassed. The note is one table's, and so cannot outlive the list it
+ * was true of.
  *
  * Context: the handler.
  * Return: true where it is; false says nothing.
  */
 static __always_inline bool parents_is_nobodys(unsigned long parent_ip)
 {
-	return READ_ONCE(rcu_dereference_raw(parents_table)->nobody) ==
-	       parent_ip;
+	return READ_ONCE(*READ_ONCE(parents_nobody)) == parent_ip;
 }
 
 int parents_init(unsigned long target_start);

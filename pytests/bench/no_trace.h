@@ -5,11 +5,6 @@
 
 #include <linux/types.h>
 
-static inline bool trace_memevents_route_enabled(void)
-{
-	return false;
-}
-
 static inline void trace_memevents_route(const char *parent,
 					 unsigned long parent_ip,
 					 bool redirected)
