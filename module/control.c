@@ -493,8 +493,8 @@ static int create_tree(void)
  * Why it failed is said in the kernel log; then nothing of the tree is left,
  * and nobody has had any of it open.
  *
- * Context: module init, as its last step: from here on users can do everything
- * the tree offers.
+ * Context: module init, as the last step that can fail: from here on users can do
+ * everything the tree offers.
  * Return: 0, -EOPNOTSUPP where debugfs is switched off, -EEXIST where something
  * else has the directory, -ENOMEM.
  */

@@ -75,6 +75,26 @@ int control_file_open_to_write(struct inode *inode, struct file *file)
 }
 
 /**
+ * control_file_seek() - move the offset of a file that can be read and written
+ * @file: the file
+ * @offset: where to, in bytes
+ * @whence: from where
+ *
+ * Who opens a file to append to it seeks to the end first, many a C library and
+ * Python among them. seq_lseek() knows no end, and our writes do not care where
+ * they are: so the offset stays, and that is no error.
+ *
+ * Context: may sleep.
+ * Return: the offset, or what seq_lseek() says.
+ */
+loff_t control_file_seek(struct file *file, loff_t offset, int whence)
+{
+	if (whence == SEEK_END)
+		return noop_llseek(file, offset, whence);
+	return seq_lseek(file, offset, whence);
+}
+
+/**
  * control_file_write() - take one command
  * @file: the file
  * @ubuf: the user's buffer

@@ -15,6 +15,7 @@ void control_files_open_up(void);
 int control_file_open(struct inode *inode, struct file *file,
 		      control_show_fn show);
 int control_file_open_to_write(struct inode *inode, struct file *file);
+loff_t control_file_seek(struct file *file, loff_t offset, int whence);
 ssize_t control_file_write(struct file *file, const char __user *ubuf,
 			   size_t count, loff_t *ppos, int too_long,
 			   control_store_fn store);
@@ -55,7 +56,7 @@ unsigned long control_file_addr(const struct seq_file *m, unsigned long addr);
 		.open = file##_open,                        \
 		.read = seq_read,                           \
 		.write = file##_write,                      \
-		.llseek = seq_lseek,                        \
+		.llseek = control_file_seek,                \
 		.release = single_release,                  \
 	}
 

@@ -179,7 +179,8 @@ static int switch_off(void)
 		__module_get(THIS_MODULE);
 		pinned = true;
 	}
-	pr_crit("ftrace does not let go of the hook (%d): the module stays\n",
+	pr_crit_ratelimited(
+		"ftrace does not let go of the hook (%d): the module stays\n",
 		err);
 	return err;
 }
@@ -301,7 +302,9 @@ int hook_init(const struct symbol_range *target)
 
 	range = *target;
 	err = ftrace_set_filter_ip(&ops, range.start, 0, 0);
-	if (err)
+	if (err == -ENODEV)
+		pr_err("ftrace has shut itself down, see the kernel log\n");
+	else if (err)
 		pr_err("%s: not a function that can be hooked (%d)\n",
 		       hook_target.symbol, err);
 	return err;

@@ -216,10 +216,11 @@ static int __init memevents_hook_init(void)
 		if (err)
 			goto err_hook;
 	}
-	announce();
 	err = control_init();
 	if (err)
 		goto err_hook;
+	/* Users can change what it tells already; no matter, it is locked. */
+	announce();
 	return 0;
 
 err_hook:

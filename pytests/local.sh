@@ -46,11 +46,16 @@ need_loaded()
 headers()
 {
 	[ -e "$1/Makefile" ] && return
-	if [ "$1" = "/lib/modules/$(uname -r)/build" ]; then
-		die "no headers of the running kernel at $1:" \
-		    "apt-get install linux-headers-$(uname -r)"
-	fi
-	die "KDIR=$1 is no folder of kernel headers"
+	# /lib/modules/RELEASE/build or /usr/src/linux-headers-RELEASE
+	release=${1%/}
+	release=${release%/build}
+	release=${release##*/}
+	release=${release#linux-headers-}
+	case $release in
+	[0-9]*) ;;
+	*) release=$(uname -r) ;;
+	esac
+	die "no kernel headers at KDIR=$1: apt-get install linux-headers-$release"
 }
 
 # load PARAMETERS...

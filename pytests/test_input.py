@@ -4,6 +4,7 @@ import ctypes
 import errno
 import itertools
 import os
+import subprocess
 
 import pytest
 
@@ -88,6 +89,39 @@ def test_no_boolean(loaded, cgroup, name):
             os.pwrite(fd, data, 4096)
     os.close(fd)
     assert loaded.state() == before
+
+
+def append(path, word, mode="a"):
+    """Write to a file as many a library appends to one: it seeks to the end first."""
+    with open(path, mode, encoding="ascii") as file:
+        file.write(word)
+
+
+@pytest.mark.parametrize("mode", ["a", "a+"])
+@pytest.mark.parametrize("name, word", [("enabled", "N"), (f"parents/{SHOW}/redirect", "N"),
+                                        ("banner", "another")])
+def test_opened_to_append(loaded, name, word, mode):
+    """A file that can be read takes the command."""
+    append(loaded.path(name), word, mode)
+    assert loaded.read(name) == word + "\n"
+
+
+def test_opened_to_append_what_cannot_be_read(loaded, cgroup):
+    """One that cannot, too."""
+    append(loaded.path("add_parent"), "vfs_read")
+    assert "vfs_read" in loaded.stats()
+    append(loaded.path("remove_parent"), "vfs_read")
+    assert "vfs_read" not in loaded.stats()
+    cgroup.read_events()
+    append(loaded.path("reset"), "1")
+    assert loaded.hits(SHOW) == (0, 0)
+
+
+def test_tee_appends(loaded):
+    """What people write behind sudo."""
+    subprocess.run(["tee", "-a", loaded.path("enabled")], input=b"0\n", check=True,
+                   stdout=subprocess.DEVNULL)
+    assert not loaded.boolean("enabled")
 
 
 def test_each_write_is_a_command_of_its_own(loaded):

@@ -12,6 +12,7 @@ def check():
             common.expect(f"insmod {parameters}".strip(), common.errno_of(
                 lambda: memevents.insmod(memevents.KO, parameters)), "EOPNOTSUPP")
             common.said(log, mark, "debugfs")
+            common.expect("lines in the kernel log", len(log.module_lines(mark)), 1)
             common.nothing_left()
         common.expect("memory.events unchanged", cgroup.read_events() == originals[0], True)
         assert not log.splats(), log.splats()

@@ -90,7 +90,7 @@ def off(*watched):
     common.nothing_left()
     mark = dead.log.mark()
     common.expect("insmod", common.errno_of(dead.hook.load), "ENODEV")
-    print(dead.log.module_lines(mark)[-1])
+    common.said(dead.log, mark, "shut itself down")
     common.nothing_left()
     dead.routed(False)
 
