@@ -11,6 +11,7 @@
 #include <linux/version.h>
 #include <linux/bitops.h>
 #include <linux/ftrace.h>
+#include <linux/preempt.h>
 #include <linux/ptrace.h>
 #include <linux/rcupdate.h>
 
@@ -110,6 +111,37 @@ static inline void compat_rcu_barrier_tasks(void)
 	rcu_barrier_tasks();
 #else
 	rcu_barrier();
+#endif
+}
+
+/**
+ * compat_handler_enter() - from here on what is found is not freed
+ *
+ * Context: the ftrace handler. Until compat_handler_exit() what call_rcu_tasks()
+ * frees stays, if it was to be found when this was called or later.
+ *
+ * Where there is no tasks RCU, kernel code is not preemptible and ordinary RCU
+ * does for it: code that holds its CPU is a reader. Not so with PREEMPT_COUNT,
+ * which debug kernels have: since 83b28cfe7964 ("rcu: handle quiescent states
+ * for PREEMPT_RCU=n, PREEMPT_COUNT=y"), 2025 and in stable kernels too, a tick
+ * takes a CPU for quiescent unless it has disabled preemption by name.
+ */
+static __always_inline void compat_handler_enter(void)
+{
+#if !defined(CONFIG_TASKS_RCU) && defined(CONFIG_PREEMPT_COUNT)
+	preempt_disable_notrace();
+#endif
+}
+
+/**
+ * compat_handler_exit() - end what compat_handler_enter() has begun
+ *
+ * Context: the ftrace handler.
+ */
+static __always_inline void compat_handler_exit(void)
+{
+#if !defined(CONFIG_TASKS_RCU) && defined(CONFIG_PREEMPT_COUNT)
+	preempt_enable_notrace();
 #endif
 }
 

@@ -67,12 +67,14 @@ static notrace void route(unsigned long ip, unsigned long parent_ip,
 {
 	struct parent *parent;
 
+	compat_handler_enter();
 	if (likely(parents_cached(parent_ip, &parent)))
 		send(parent, fregs);
 	else if (parents_is_nobodys(parent_ip))
 		parent_count(&parents_other, false);
 	else
 		route_slow(ip, parent_ip, op, fregs);
+	compat_handler_exit();
 }
 
 /*
@@ -301,10 +303,16 @@ int hook_init(const struct symbol_range *target)
 	int err;
 
 	range = *target;
-	err = ftrace_set_filter_ip(&ops, range.start, 0, 0);
-	if (err == -ENODEV)
+	/*
+	 * Older ftrace makes an ops ready on its first use without a lock: here
+	 * nobody else can ask yet.
+	 */
+	if (ftrace_is_dead()) {
 		pr_err("ftrace has shut itself down, see the kernel log\n");
-	else if (err)
+		return -ENODEV;
+	}
+	err = ftrace_set_filter_ip(&ops, range.start, 0, 0);
+	if (err)
 		pr_err("%s: not a function that can be hooked (%d)\n",
 		       hook_target.symbol, err);
 	return err;
@@ -326,8 +334,8 @@ int hook_init(const struct symbol_range *target)
  *    sleep, and the replacement has none. synchronize_rcu_tasks() returns when
  *    each task has slept voluntarily or been in user space since, so that it
  *    has returned from the replacement. Where kernel code is not preemptible
- *    this is synchronize_rcu(): such a task holds its CPU, and every CPU must
- *    have scheduled.
+ *    it is no more than synchronize_rcu(), but there such a task holds its CPU
+ *    until it is through, and ftrace has had every CPU schedule in 2.
  * 4. If ftrace refuses 2, neither can be promised. Then the text must not be
  *    freed, and the one way to keep it is not to return.
  *

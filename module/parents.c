@@ -10,7 +10,8 @@
  *
  * - A handler may be preempted, so it is no reader of ordinary RCU; but like
  *   everything that runs in a trampoline of ftrace it is one of tasks RCU,
- *   because it never sleeps voluntarily. So tables and parents are freed by
+ *   because it never sleeps voluntarily (what that takes of it where there is no
+ *   tasks RCU says compat_handler_enter()). So tables and parents are freed by
  *   call_rcu_tasks(), when every task that could have had them in hand has
  *   gone through a voluntary sleep or user space since.
  *
@@ -103,8 +104,8 @@ noinline notrace struct parent *parents_search(unsigned long parent_ip)
 
 /*
  * Bring the cache in line with a table: first come, first served. While it is
- * bypassed, a search goes on noting callers in the table, but no call looks at
- * the note.
+ * bypassed, a search goes on noting callers in the table, but the note spares
+ * no call its search.
  */
 static void cache_publish(const struct parents_table *t)
 {
@@ -158,12 +159,12 @@ static void table_publish(struct parents_table *new)
 {
 	struct parents_table *old = table_locked();
 
-	/* A call in flight may yet note its caller in the old table: too late. */
-	other_last = READ_ONCE(old->nobody) ?: other_last;
 	mutex_lock(&publish_lock);
 	rcu_assign_pointer(parents_table, new);
 	cache_publish(new);
 	mutex_unlock(&publish_lock);
+	/* A call in flight may yet note its caller in the old table: too late. */
+	other_last = READ_ONCE(old->nobody) ?: other_last;
 	call_rcu_tasks(&old->rcu, table_free);
 }
 
@@ -395,7 +396,10 @@ int parents_init(unsigned long target_start)
 	if (!empty)
 		return -ENOMEM;
 	target = target_start;
+	mutex_lock(&publish_lock);
 	rcu_assign_pointer(parents_table, empty);
+	cache_publish(empty);
+	mutex_unlock(&publish_lock);
 	return 0;
 }
 
