@@ -23,6 +23,7 @@ MODULE = {
     "counted, 16 parents": ("parents_16", LOCAL),
     "counted, 64 parents": ("parents_64", LOCAL),
     "counted, 256 parents": ("parents_256", LOCAL),
+    "unlisted, no parent": ("unlisted_0", LOCAL),
     "unlisted, 255 parents": ("unlisted_255", LOCAL),
 }
 PEERS = {

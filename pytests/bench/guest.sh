@@ -114,6 +114,10 @@ costs_of_the_module()
 	measure parents_1
 	unload
 
+	load redirect= observe=
+	measure unlisted_0
+	unload
+
 	insmod ./no_trace.ko
 	echo > $hook/banner
 	measure no_trace
