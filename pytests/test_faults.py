@@ -116,11 +116,17 @@ def other_parent(symbols):
     return next(name for name in symbols.listable() if name not in (SHOW, LOCAL_SHOW, TARGET))
 
 
-def test_add_parent(loaded, nth, symbols, record_property):
-    """A parent that could not be listed has no row, no directory and no memory."""
-    name = other_parent(symbols)
+@pytest.mark.parametrize("calls", [False, True])
+def test_add_parent(loaded, nth, symbols, record_property, calls):
+    """A parent that could not be listed has no row, no directory and no memory.
+
+    calls: one that calls the target, or one that does not?
+    """
+    name = LOCAL_SHOW if calls else other_parent(symbols)
     data = name.encode()
     with loaded.writer("add_parent") as add, loaded.writer("remove_parent") as remove:
+        if calls:
+            remove(data)
         before = snapshot(loaded)
         add(data)
         after = snapshot(loaded)
