@@ -148,6 +148,32 @@ def test_add_parent(loaded, nth, symbols, record_property, calls):
     print(f"add_parent: {injected} faults injected, {errors} gave an error")
 
 
+#: How many things can fail before a name is found to be one function's, at most.
+TO_TELL_NAMES_APART = 12
+
+
+def test_add_the_first_parent(hook, nth, symbols, record_property):
+    """What the first write finds out about all names, the next does where the first failed."""
+    data = other_parent(symbols).encode()
+    errors = 0
+    for number in range(1, TO_TELL_NAMES_APART + 1):
+        hook.load()
+        with hook.writer("add_parent") as add:
+            before = snapshot(hook)
+            injected, error = nth.run(number, lambda: add(data))
+            assert injected
+            if error is not None:
+                assert error.errno in faults.ERRNOS
+                errors += 1
+                assert snapshot(hook) == before, f"changed by a write that failed: {error!r}"
+                add(data)
+            assert data.decode() in hook.stats()
+        hook.unload()
+    record_property("faults", TO_TELL_NAMES_APART)
+    record_property("errors", errors)
+    assert errors
+
+
 def test_remove_parent(loaded, nth, symbols, record_property):
     """A removal is whole or not at all."""
     name = other_parent(symbols)
