@@ -23,7 +23,7 @@
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 10, 0)
 #error "memevents_hook needs Linux 5.10 or newer"
 #elif LINUX_VERSION_CODE >= KERNEL_VERSION(7, 4, 0)
-#error "this kernel is newer than 7.3, tested last: try -DMEMEVENTS_HOOK_ANY_KERNEL"
+#error "newer than 7.3, tested last: try KCFLAGS=-DMEMEVENTS_HOOK_ANY_KERNEL"
 #endif
 #endif
 

@@ -37,9 +37,18 @@ def _missing():
         return f"no tracefs: mount -t tracefs none {memevents.TRACEFS}"
     if not os.path.exists(memevents.KO):
         return f"no module at {memevents.KO}: run make"
-    left = memevents.leftovers()
+    if not peer_module.built():
+        return f"no modules in {peer_module.FOLDER}: make check builds them, and runs the tests"
+    left = memevents.leftovers() + peer_module.leftovers()
     if left:
         return "not a clean start (make unload first): " + "; ".join(left)
+    try:
+        left = memcg.leftovers()
+    except memcg.NoMemoryController as error:
+        return str(error)
+    if left:
+        return (f"a run that was killed has left cgroups in {memcg.mount_point()}; remove them, "
+                "children first: " + " ".join(left))
     return None
 
 
@@ -53,10 +62,6 @@ def _stop(request, splats):
     """End the session after this test: what a kernel says after a splat is worth nothing."""
     _splats.extend(splats)
     request.session.shouldstop = f"splat: {splats[0]}"
-    path = os.environ.get("MEMEVENTS_SPLAT_FILE")
-    if path:
-        with open(path, "a", encoding="utf-8") as file:
-            file.write(f"{request.node.nodeid}: {splats[0]}\n")
 
 
 @pytest.fixture(autouse=True)

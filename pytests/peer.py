@@ -18,6 +18,11 @@ ALL = (LIVEPATCH, KPROBE, IPMODIFY, CALLER)
 _LIVEPATCHES = "/sys/kernel/livepatch"
 
 
+def built():
+    """Return whether they have been built."""
+    return os.path.exists(os.path.join(FOLDER, IPMODIFY + ".ko"))
+
+
 def load(name, **parameters):
     """Load a peer; raises OSError with the errno of its init.
 

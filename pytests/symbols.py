@@ -14,7 +14,7 @@ import memevents
 
 _TEXT = re.compile(rb"^([0-9a-f]+) [tTwW] ([^\s\[]+)$", re.MULTILINE)
 _CORE = re.compile(rb"^([0-9a-f]+) [a-zA-Z] ([^\s\[]+)$", re.MULTILINE)
-_MODULE = re.compile(rb"^[0-9a-f]+ ([a-zA-Z]) (\S+)\t\[(\S+)\]$", re.MULTILINE)
+_MODULE = re.compile(rb"^([0-9a-f]+) ([a-zA-Z]) (\S+)\t\[(\S+)\]$", re.MULTILINE)
 
 
 class Symbols:
@@ -98,13 +98,25 @@ def module_symbols(module, types=""):
     types: the letters of those that are wanted, as nm has them; of all if empty.
     """
     return [name.decode()
-            for letter, name, owner in _MODULE.findall(memevents.read_file("/proc/kallsyms"))
+            for _, letter, name, owner in _MODULE.findall(memevents.read_file("/proc/kallsyms"))
             if owner.decode() == module and (not types or letter.decode() in types)]
 
 
 def module_functions(module):
     """Return the names of a loaded module's functions."""
     return module_symbols(module, "tT")
+
+
+def module_function(module, name):
+    """Return (start, end) of a loaded module's function: its end is the module's next symbol.
+
+    Raises KeyError where the module has no such function.
+    """
+    rows = [(int(address, 16), letter.decode(), symbol.decode()) for address, letter, symbol, owner
+            in _MODULE.findall(memevents.read_file("/proc/kallsyms")) if owner.decode() == module]
+    start = {symbol: address for address, letter, symbol in rows if letter in "tT"}[name]
+    return start, min((address for address, _, _ in rows if address > start),
+                      default=start + os.sysconf("SC_PAGE_SIZE"))
 
 
 @functools.lru_cache(maxsize=None)

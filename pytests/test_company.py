@@ -17,6 +17,10 @@ import peer
 import scale
 from memevents import BANNER, LOCAL_SHOW, SHOW, TARGET
 from readers import Readers
+from symbols import module_function
+
+#: The one that prints the banner goes on in the other.
+REPLACEMENTS = ("memory_events_with_banner", "memory_events_replacement")
 
 LINE = BANNER.encode() + b"\n"
 READS = 20
@@ -256,12 +260,15 @@ def test_call_chains_lead_through_us(hook, cgroup, symbols):
     """A sample taken in the replacement has the redirected parent in its call chain."""
     hook.load()
     low, high = symbols.range_of(SHOW)
+    ours = [module_function(memevents.MODULE, name) for name in REPLACEMENTS]
     with company.sampler() as chains:
         def seen():
             for _ in range(200):
                 cgroup.read_events()
-            return any(low < address <= high for chain in chains() for address in chain)
-        memevents.wait_for(seen, f"a call chain through {SHOW}")
+            return any(any(low < address <= high for address in chain) and
+                       any(start <= address < end for start, end in ours for address in chain)
+                       for chain in chains())
+        memevents.wait_for(seen, f"a call chain through the replacement and {SHOW}")
 
 
 @pytest.mark.livepatch

@@ -144,16 +144,17 @@ class Watching:
     def press_ctrl_c(self):
         """Press it; return the exit code and all that was sent from then on."""
         mark = len(self.seen)
+        deadline = time.monotonic() + scale.DEADLINE
         os.write(self._master, b"\x03")
         while self._read():
-            pass
+            assert time.monotonic() < deadline, f"it goes on: {self.seen[-2000:]!r}"
         return self._child.wait(scale.DEADLINE), self.seen[mark:]
 
     def close(self):
         """End it, if it is still there."""
         if self._child.poll() is None:
             self._child.send_signal(signal.SIGTERM)
-            self._child.wait()
+            self._child.wait(scale.DEADLINE)
         os.close(self._master)
 
 
@@ -228,6 +229,7 @@ def test_watch_into_a_pipe(loaded):
                              stderr=subprocess.STDOUT)
     seen = b""
     while seen.count(b"[other]") < 2:
+        assert select.select([watch.stdout], [], [], scale.DEADLINE)[0], seen
         piece = os.read(watch.stdout.fileno(), 4096)
         assert piece, seen
         seen += piece

@@ -324,10 +324,19 @@ def test_change_and_flip_under_readers(nothing_lost, loaded, symbols, files):
 def test_remove_and_add_the_callers_themselves(loaded, files):
     """The parent whose calls are running goes and comes: each of its calls is somewhere."""
     count = 50
+    least = 0
     with Readers(files[1:]) as readers:
         for _ in range(count):
             loaded.write("remove_parent", LOCAL_SHOW)
+            begun = readers.begun(0)
+            readers.wait_reads(2)
+            # Those that began and ended meanwhile were nobody's.
+            least += readers.ended(0) - begun
             loaded.write("add_parent", LOCAL_SHOW)
-    hits = loaded.hits(LOCAL_SHOW)[0] + loaded.number("other_hits")
-    assert hits <= readers.ended(0)
+        begun = readers.begun(0)
+        readers.wait_reads(10)
+    hits, others = loaded.hits(LOCAL_SHOW)[0], loaded.number("other_hits")
+    assert 0 < least <= others
+    assert 0 < readers.ended(0) - begun <= hits
+    assert hits + others <= readers.ended(0)
     assert loaded.hits(SHOW) == (0, 0)

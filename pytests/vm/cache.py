@@ -61,17 +61,6 @@ def item(name, make, inputs=""):
     return path
 
 
-def drop():
-    """Remove everything."""
-    if FOLDER.exists():
-        run(as_root(["rm", "-rf", "--one-file-system", "--", FOLDER]))
-
-
-def size(path):
-    """Bytes free for a person to read, of a file or a tree."""
-    return run(as_root(["du", "-sh", path])).split()[0] if path.exists() else "-"
-
-
 def is_source(path):
     """Whether it is something kbuild reads and does not make."""
     return path.name == "Kbuild" or (

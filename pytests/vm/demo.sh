@@ -52,7 +52,7 @@ same_as_before
 
 say "Load the hook"
 run insmod /memevents/module/memevents_hook.ko
-run "dmesg | grep memevents_hook:"
+run "dmesg | grep memevents_hook: | tail -n 3"
 
 say "memory.events comes from the module now, with its banner; memory.events.local from the kernel"
 run cat memory.events
