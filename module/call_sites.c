@@ -106,7 +106,7 @@ static bool decode(const u8 *text, size_t len, unsigned long addr,
  *
  * Context: may sleep; takes the locks of kprobes.
  * Return: the address of the call instruction; of its last byte where the kernel
- * does not tell (a trampoline, or code that may not be probed).
+ * does not tell (a trampoline, a static call, or code that may not be probed).
  */
 unsigned long call_site_before(unsigned long return_ip)
 {

@@ -137,7 +137,8 @@ ssize_t control_file_write(struct file *file, const char __user *ubuf,
  * @m: where it will be printed
  * @addr: the address
  *
- * The same rule as for /proc/kallsyms: who opened the file counts.
+ * Who opened the file counts, as for /proc/kallsyms. The sysctls that loosen or
+ * tighten the rule there, kernel.kptr_restrict first of all, are not to be had.
  *
  * Context: any in which capabilities may be asked for.
  * Return: @addr, or 0 where the opener has no CAP_SYSLOG.

@@ -97,7 +97,7 @@ static struct ftrace_ops probe_ops;
  */
 static DEFINE_MUTEX(hook_lock);
 static bool on;
-static bool was_on;
+static bool was_tried;
 static int refused;
 static bool pinned;
 
@@ -149,10 +149,12 @@ static const char busy[] =
 
 static int switch_on(void)
 {
-	int err = register_ops();
+	int err;
 
+	/* Where it refuses, ftrace may have let calls into the handler already. */
+	was_tried = true;
+	err = register_ops();
 	if (!err) {
-		was_on = true;
 		WRITE_ONCE(on, true);
 	} else if (err == -EBUSY) {
 		refuse("%s: %s\n", hook_target.symbol, busy);
@@ -330,7 +332,9 @@ int hook_init(const struct symbol_range *target)
  *    begins later does not see the hook. When it returns, no CPU is in the
  *    handler: for an ops that lives in a module it waits for that itself.
  * 3. A task may still be on its way from the handler to the replacement, or
- *    within it: preempted, or on another CPU. It came there without a voluntary
+ *    within it: preempted, or on another CPU. So too where the hook was never
+ *    on, but refused: ftrace lists an ops before it asks for IPMODIFY, and where
+ *    others trace the target too, its list is what they are called from. It came there without a voluntary
  *    sleep, and the replacement has none. synchronize_rcu_tasks() returns when
  *    each task has slept voluntarily or been in user space since, so that it
  *    has returned from the replacement. Where kernel code is not preemptible
@@ -349,7 +353,7 @@ void hook_exit(void)
 		for (;;)
 			schedule_timeout_idle(MAX_SCHEDULE_TIMEOUT);
 	}
-	if (was_on)
+	if (was_tried)
 		synchronize_rcu_tasks();
 	clear_filter();
 }

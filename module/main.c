@@ -77,7 +77,9 @@ static int list_param_get(char *buffer, const struct kernel_param *kp)
 	const struct parent_list *list = kp->arg;
 
 	return scnprintf(buffer, PAGE_SIZE, "%s\n",
-			 list->given ?: list->fallback);
+			 list->given		?:
+				 list->fallback ?:
+						  "");
 }
 
 static void list_param_free(void *arg)
@@ -102,13 +104,13 @@ module_param_cb(redirect, &list_param_ops, &redirect, 0444);
 __MODULE_PARM_TYPE(redirect, "charp");
 MODULE_PARM_DESC(
 	redirect,
-	"parents to redirect, comma list (default: memory_events_show)");
+	"parents to redirect, comma list (default: the target's usual one)");
 
 module_param_cb(observe, &list_param_ops, &observe, 0444);
 __MODULE_PARM_TYPE(observe, "charp");
 MODULE_PARM_DESC(
 	observe,
-	"parents to count only, comma list (default: memory_events_local_show)");
+	"parents to count only, comma list (default: the target's usual one)");
 
 /* A name that an explicit list holds is not taken from a default. */
 static int add_item(const struct parent_list *list, char *item)
@@ -126,7 +128,7 @@ static int add_item(const struct parent_list *list, char *item)
 	}
 	if (!list->given && parents_find(name))
 		return 0;
-	/* The defaults are known to be unique. */
+	/* Who wrote the target's file has seen that the defaults are unique. */
 	if (list->given) {
 		err = symbol_names_check(name);
 		if (err)
@@ -134,9 +136,7 @@ static int add_item(const struct parent_list *list, char *item)
 	}
 
 	parent = parents_add(name, list->redirect);
-	err = PTR_ERR_OR_ZERO(parent);
-	/* Newer module loaders report -EEXIST as a module that is loaded already. */
-	return err == -EEXIST ? -EINVAL : err;
+	return PTR_ERR_OR_ZERO(parent);
 }
 
 static int add_list(const struct parent_list *list)
@@ -230,7 +230,8 @@ err_parents:
 	parents_exit();
 err_banner:
 	banner_exit();
-	return err;
+	/* -EEXIST is for a module that is loaded already: modprobe is content with it. */
+	return err == -EEXIST ? -EINVAL : err;
 }
 
 static void __exit memevents_hook_exit(void)
@@ -246,7 +247,6 @@ static void __exit memevents_hook_exit(void)
 module_init(memevents_hook_init);
 module_exit(memevents_hook_exit);
 
-MODULE_DESCRIPTION("Redirect one caller of __memory_events_show");
 MODULE_AUTHOR("The memevents_hook developers");
 MODULE_LICENSE("GPL");
 MODULE_VERSION("1.0.0");

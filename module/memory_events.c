@@ -5,6 +5,7 @@
  */
 #include <linux/atomic.h>
 #include <linux/memcontrol.h>
+#include <linux/module.h>
 #include <linux/seq_file.h>
 
 #include "banner.h"
@@ -63,3 +64,5 @@ const struct hook_target hook_target = {
 	.redirect = "memory_events_show",
 	.observe = "memory_events_local_show",
 };
+
+MODULE_DESCRIPTION("Redirect one caller of __memory_events_show");

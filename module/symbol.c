@@ -72,8 +72,9 @@ static int probe_once(struct kprobe *kp)
  * @addr: an address in the kernel's text, or a module's
  *
  * The kernel's decoder is not exported, but kprobes asks it before it takes an
- * address: -EILSEQ is its no. Whatever else kprobes may object to, it then is
- * an instruction.
+ * address: -EILSEQ is its no. To code that may not be probed, or that the kernel
+ * patches itself, kprobes objects before it asks: there every byte is taken for
+ * one.
  *
  * Context: may sleep; takes the locks of kprobes.
  * Return: true where there is one.
@@ -109,8 +110,7 @@ bool symbol_is_function(unsigned long start)
  * Context: may sleep; takes the locks of kprobes.
  * Return: 0, -ENOENT where no symbol bears the name, -EINVAL where one does
  * that is no function of the core kernel we could list (data, entry code, code
- * that may not be probed, a module's), -EOPNOTSUPP where the running kernel
- * has no kprobes or no kallsyms to ask, -ENOMEM.
+ * that may not be probed, a module's), -ENOMEM.
  */
 int symbol_find(const char *name, struct symbol_range *range)
 {
@@ -128,9 +128,6 @@ int symbol_find(const char *name, struct symbol_range *range)
 	case -ENOMEM:
 		refuse("%s: out of memory\n", name);
 		return -ENOMEM;
-	case -EOPNOTSUPP:
-		refuse("%s: this kernel cannot resolve symbols\n", name);
-		return -EOPNOTSUPP;
 	default:
 		refuse("%s: not a function that can be listed (%d)\n", name,
 		       err);

@@ -126,6 +126,21 @@ def test_refused_symbols(loaded, cgroup, name):
     assert loaded.state() == before
 
 
+def test_labels_behind_code(loaded, symbols):
+    """Padding that does not decode is nothing to list; code that happens to be there is."""
+    labels = symbols.names & {"__sched_text_end", "__softirqentry_text_end", "__irqentry_text_end",
+                              "__kprobes_text_end"}
+    assert labels
+    listed = {SHOW, LOCAL_SHOW}
+    for label in labels:
+        try:
+            loaded.write("add_parent", label)
+            listed.add(label)
+        except OSError as error:
+            assert error.errno == errno.EINVAL, label
+        assert loaded.parents() == listed
+
+
 def test_not_listed(loaded, symbols):
     """Removing what is in the kernel, but not in the list."""
     for name in [TARGET] + take(symbols, 1):

@@ -5,6 +5,7 @@
  * Redirect none of them: what stands for a replacement here fits no function.
  */
 #include <linux/kallsyms.h>
+#include <linux/module.h>
 #include <linux/moduleparam.h>
 
 #include "hook.h"
@@ -24,3 +25,5 @@ const struct hook_target hook_target = {
 	.redirect = "",
 	.observe = "",
 };
+
+MODULE_DESCRIPTION("Count the callers of any function");

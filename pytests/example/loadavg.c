@@ -8,6 +8,7 @@
  * do_sysinfo() is static: the compiler may inline it or give it a suffix, so it
  * has no name to list by default. It need not be listed to be left alone.
  */
+#include <linux/module.h>
 #include <linux/sched/loadavg.h>
 
 #include "hook.h"
@@ -31,3 +32,5 @@ const struct hook_target hook_target = {
 	.redirect = "loadavg_proc_show",
 	.observe = "",
 };
+
+MODULE_DESCRIPTION("Redirect one caller of get_avenrun");
