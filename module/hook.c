@@ -332,14 +332,14 @@ int hook_init(const struct symbol_range *target)
  *    begins later does not see the hook. When it returns, no CPU is in the
  *    handler: for an ops that lives in a module it waits for that itself.
  * 3. A task may still be on its way from the handler to the replacement, or
- *    within it: preempted, or on another CPU. So too where the hook was never
- *    on, but refused: ftrace lists an ops before it asks for IPMODIFY, and where
- *    others trace the target too, its list is what they are called from. It came there without a voluntary
+ *    within it: preempted, or on another CPU. It came there without a voluntary
  *    sleep, and the replacement has none. synchronize_rcu_tasks() returns when
  *    each task has slept voluntarily or been in user space since, so that it
  *    has returned from the replacement. Where kernel code is not preemptible
  *    it is no more than synchronize_rcu(), but there such a task holds its CPU
- *    until it is through, and ftrace has had every CPU schedule in 2.
+ *    until it is through, and ftrace has had every CPU schedule in 2. All this
+ *    goes for a hook that was refused, too: ftrace lists an ops before it asks
+ *    for IPMODIFY, and where others trace the target, calls go by that list.
  * 4. If ftrace refuses 2, neither can be promised. Then the text must not be
  *    freed, and the one way to keep it is not to return.
  *

@@ -75,11 +75,10 @@ static int list_param_set(const char *val, const struct kernel_param *kp)
 static int list_param_get(char *buffer, const struct kernel_param *kp)
 {
 	const struct parent_list *list = kp->arg;
+	const char *text = list->given ?: list->fallback;
 
-	return scnprintf(buffer, PAGE_SIZE, "%s\n",
-			 list->given		?:
-				 list->fallback ?:
-						  "");
+	/* It can be read before init has found out about the defaults. */
+	return scnprintf(buffer, PAGE_SIZE, "%s\n", text ?: "");
 }
 
 static void list_param_free(void *arg)
@@ -219,7 +218,7 @@ static int __init memevents_hook_init(void)
 	err = control_init();
 	if (err)
 		goto err_hook;
-	/* Users can change what it tells already; no matter, it is locked. */
+	/* Not before: a load that fails says why, and nothing else. */
 	announce();
 	return 0;
 
