@@ -125,6 +125,7 @@ def test_ftrace_cannot_be_switched_off_under_us(loaded, cgroup, originals):
     try:
         with pytest.raises(OSError) as info:
             memevents.write_file(FTRACE_ENABLED, "0")
+        assert memevents.read_file(FTRACE_ENABLED) == b"1\n"
     finally:
         memevents.write_file(FTRACE_ENABLED, "1")
     assert info.value.errno in (errno.EBUSY, errno.EOPNOTSUPP)
