@@ -7,6 +7,7 @@ understood as apt understands them.
 import os
 import re
 import subprocess
+import tempfile
 from functools import lru_cache
 from pathlib import Path
 
@@ -66,18 +67,20 @@ def acquire_options():
 def _has_suite(uri, suite):
     """Whether the mirror has the suite.
 
+    Kernels are fetched at the same time, and ask so: each call downloads to a folder of its own.
+
     Raises:
         BenchError: it cannot be told, since the mirror could not be reached.
     """
-    folder = FOLDER / "tmp"
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"InRelease-{suite}-{os.getpid()}"
-    done = subprocess.run(
-        [APT_HELPER, "download-file", f"{uri}/dists/{suite}/InRelease", str(target)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        encoding="utf-8", errors="replace", check=False,
-    )
-    target.unlink(missing_ok=True)
+    parent = FOLDER / "tmp"
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="InRelease-", dir=parent) as folder:
+        done = subprocess.run(
+            [APT_HELPER, "-o", "Acquire::Retries=3", "download-file",
+             f"{uri}/dists/{suite}/InRelease", f"{folder}/InRelease"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            encoding="utf-8", errors="replace", check=False,
+        )
     if done.returncode == 0:
         return True
     if re.search(r"\b404\b|File not found", done.stdout):
@@ -98,7 +101,11 @@ def sources(suite):
 
 
 class Archive:
-    """The packages of one suite and architecture, beside the host's own: apt with a state apart."""
+    """The packages of one suite and architecture, beside the host's own: apt with a state apart.
+
+    Two kernels may be of the same suite and architecture, and are fetched at the same time: one
+    program of apt's runs at a time, since an update replaces the files that the others read.
+    """
 
     def __init__(self, suite, arch):
         self.suite = suite
@@ -106,12 +113,24 @@ class Archive:
         self._folder = FOLDER / "apt" / f"{suite}-{arch}"
         self._environ = {**os.environ, "APT_CONFIG": str(self._folder / "apt.conf"), "LC_ALL": "C"}
 
+    def _alone(self):
+        return locked(f"apt-{self.suite}-{self.arch}")
+
+    def _apt(self, *command, **options):
+        with self._alone():
+            return run(command, env=self._environ, **options)
+
     def update(self):
         """Fetch the suite's indexes, or what changed in them.
 
         Raises:
             BenchError: the mirror does not have the suite, or cannot be reached.
         """
+        with self._alone():
+            self._configure()
+            run(["apt-get", "-q", "update"], env=self._environ)
+
+    def _configure(self):
         for folder in ("lists/partial", "cache/archives/partial"):
             (self._folder / folder).mkdir(parents=True, exist_ok=True)
         (self._folder / "status").touch()
@@ -131,8 +150,6 @@ class Archive:
             + self._default_release(),
             encoding="utf-8",
         )
-        with locked(f"apt-{self.suite}-{self.arch}"):
-            run(["apt-get", "-q", "update"], env=self._environ)
 
     def _default_release(self):
         """apt prefers a backport to its base only if told to; security updates it likes."""
@@ -146,20 +163,20 @@ class Archive:
         Raises:
             BenchError: the suite has no such package.
         """
-        shown = run(["apt-cache", "show", "--no-all-versions", package], env=self._environ)
+        shown = self._apt("apt-cache", "show", "--no-all-versions", package)
         newest = shown.split("\n\n")[0]
         return "".join(re.findall(r"^Depends: (.*)$", newest, re.MULTILINE))
 
     def exists(self, package):
         """Whether the suite has the package."""
-        return bool(run(["apt-cache", "madison", package], env=self._environ).strip())
+        return bool(self._apt("apt-cache", "madison", package).strip())
 
     def unpack(self, packages, target):
         """Download packages and unpack them into the folder target, without installing them."""
         debs = target.with_name(target.name + ".debs")
         debs.mkdir(parents=True)
         target.mkdir(parents=True, exist_ok=True)
-        run(["apt-get", "-q", "download", *packages], env=self._environ, cwd=debs)
+        self._apt("apt-get", "-q", "download", *packages, cwd=debs)
         for deb in sorted(debs.iterdir()):
             run(["dpkg", "-x", deb, target])
             deb.unlink()

@@ -14,11 +14,12 @@ import tempfile
 import time
 import unittest
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout
 from pathlib import Path
 from unittest import mock
 
-from . import cache, guest, kernels, report, suite
+from . import archive, cache, guest, kernels, report, suite
 from .errors import BenchError, GuestLost
 from .guest import Acceleration, Guest
 from .report import KernelReport, Result
@@ -95,6 +96,34 @@ class CacheTest(unittest.TestCase):
         self.assertEqual(cache.item("thing", make, "one"), first)
         self.assertNotEqual(cache.item("thing", make, "another"), first)
         self.assertEqual(len(made), 2)
+
+
+class MirrorTest(unittest.TestCase):
+    """What the mirror has; apt fetches from a folder as it does from a server."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.top = Path(folder.name)
+        suite_folder = self.top / "dists" / "stable-security"
+        suite_folder.mkdir(parents=True)
+        (suite_folder / "InRelease").write_text("Suite: stable-security\n" * 1000)
+        patch = mock.patch.object(archive, "FOLDER", self.top / "cache")
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def test_asked_by_many_at_once(self):
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(lambda _: self._has("stable-security"), range(20)))
+        self.assertEqual(answers, [True] * 20)
+        self.assertEqual(list((self.top / "cache" / "tmp").iterdir()), [])
+
+    def test_cannot_be_told(self):
+        with self.assertRaisesRegex(BenchError, "cannot fetch from the package mirror"):
+            self._has("oldstable-security")
+
+    def _has(self, suite_name):
+        return archive._has_suite(f"copy:{self.top}", suite_name)
 
 
 class GuestTest(unittest.TestCase):
