@@ -165,6 +165,13 @@ def loaded(hook):
 
 
 @pytest.fixture
+def any_target(originals):
+    """The engine on a target that the parameter `target` names, not loaded; to observe with."""
+    name = "any_target_hook"
+    return memevents.Hook(os.path.join(memevents.HERE, "any_target", name + ".ko"), name)
+
+
+@pytest.fixture
 def peer():
     """A function that loads one of the small modules in peers/; all are unloaded after the test."""
     yield peer_module.load

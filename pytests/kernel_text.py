@@ -1,6 +1,11 @@
-"""The kernel's text, read as it stands in memory."""
+"""The kernel's text, read as it stands in memory, and the calls and jumps in it.
+
+On x86_64 what is found may be the middle of an instruction, but hardly with just that distance
+in it.
+"""
 
 import os
+import platform
 import struct
 
 import pytest
@@ -24,3 +29,42 @@ def kernel_bytes(address, size):
     finally:
         os.close(fd)
     raise AssertionError(f"/proc/kcore has no {address:#x}")
+
+
+def direct_calls(start, end, target):
+    """Return the addresses in [start, end) where bytes stand that call the target."""
+    if platform.machine() == "aarch64":
+        return _branches(start, end, target, 0b100101)
+    return _relative(start, end, target, {b"\xe8": "<i"})
+
+
+def direct_jumps(start, end, target):
+    """Return the addresses in [start, end) where bytes stand that jump to the target.
+
+    On x86_64 of two bytes or of five.
+    """
+    if platform.machine() == "aarch64":
+        return _branches(start, end, target, 0b000101)
+    return _relative(start, end, target, {b"\xe9": "<i", b"\xeb": "<b"})
+
+
+def _branches(start, end, target, opcode):
+    found = []
+    for offset, (word,) in enumerate(struct.iter_unpack("<I", kernel_bytes(start, end - start))):
+        address = start + 4 * offset
+        distance = 4 * ((word & 0x1ffffff) - (word & 0x2000000))
+        if word >> 26 == opcode and address + distance == target:
+            found.append(address)
+    return found
+
+
+def _relative(start, end, target, distances):
+    text = kernel_bytes(start, end - start)
+    found = []
+    for offset in range(len(text)):
+        distance = distances.get(text[offset:offset + 1])
+        size = 1 + struct.calcsize(distance or "")
+        if distance and offset + size <= len(text) and start + offset + size + \
+                struct.unpack_from(distance, text, offset + 1)[0] == target:
+            found.append(start + offset)
+    return found

@@ -1,40 +1,15 @@
 """`call_sites`: what is decoded of a parent's body."""
 
-import platform
-import struct
-
 import pytest
 
 import memevents
 import peer as peers
 from call_sites import sites
-from kernel_text import kernel_bytes
+from kernel_text import direct_calls
 from memevents import LOCAL_SHOW, SHOW
 
-
-def direct_calls(start, end, target):
-    """Return the addresses in [start, end) where bytes stand that call the target.
-
-    On x86_64 that may be the middle of an instruction, but hardly with just
-    this distance in it.
-    """
-    text = kernel_bytes(start, end - start)
-    found = []
-    if platform.machine() == "x86_64":
-        for offset in range(len(text) - 4):
-            if text[offset] == 0xe8:
-                distance, = struct.unpack_from("<i", text, offset + 1)
-                if start + offset + 5 + distance == target:
-                    found.append(start + offset)
-    else:
-        for offset in range(0, len(text), 4):
-            word, = struct.unpack_from("<I", text, offset)
-            distance = (word & 0x3ffffff) << 2
-            if distance & 1 << 27:
-                distance -= 1 << 28
-            if word >> 26 == 0b100101 and start + offset + distance == target:
-                found.append(start + offset)
-    return found
+#: A function that is called where something went wrong, which the compiler moves out of the way.
+OFTEN_IN_COLD_PARTS = "_dev_err"
 
 
 @pytest.mark.parametrize("parent", [SHOW, LOCAL_SHOW])
@@ -79,6 +54,27 @@ def test_a_caller_of_other_functions(loaded, symbols):
     for name, _ in zip(symbols.listable(), range(50)):
         loaded.write("add_parent", name)
         assert loaded.read("parents", name, "call_sites") == "", name
+
+
+def test_a_function_in_two_parts(any_target, symbols):
+    """What the compiler moved to NAME.cold is another symbol: its calls are not NAME's."""
+    target, _ = symbols.range_of(OFTEN_IN_COLD_PARTS)
+    for part in sorted(name for name in symbols.names if name.endswith(".cold")):
+        name = part.rpartition(".")[0]
+        if symbols.count[part] != 1 or symbols.count[name] != 1:
+            continue
+        calls = direct_calls(*symbols.range_of(part), target)
+        if calls and not direct_calls(*symbols.range_of(name), target):
+            break
+    else:
+        pytest.skip(f"no function of this kernel calls {OFTEN_IN_COLD_PARTS}() in a cold part only")
+    with any_target.session(target=OFTEN_IN_COLD_PARTS, observe=name) as hook:
+        assert sites(hook, name) == []
+        assert "no direct call" in hook.why()[name]
+        hook.write("add_parent", part)
+        start, _ = symbols.range_of(part)
+        assert sites(hook, part) == [(call, call - start, "call") for call in calls]
+        assert "no direct call" not in hook.why()[part]
 
 
 def test_the_target_as_a_parent(loaded, symbols):
