@@ -45,11 +45,15 @@ SPLATS = [re.compile(pattern) for pattern in (
     r"kmemleak: [1-9][0-9]* new suspected",
     r"refcount_t:",
     r"list_(add|del) corruption",
+    r"pagealloc: (memory corruption|single bit error)",
     r"Slab corruption|Redzone|Poison overwritten|Object already free",
     r"\[ ftrace bug|ftrace bug|ftrace faulted|ftrace failed to modify",
     r"[Mm]issing ENDBR|CFI failure",
     r"Modules linked in:",
 )]
+
+#: A report of KCSAN's. The functions that raced stand in it with the modules they are of.
+_RACE = re.compile(r"BUG: KCSAN: ")
 
 #: Bits of /proc/sys/kernel/tainted that loading a module of ours sets: O, E.
 TAINT_MODULE = 1 << 12 | 1 << 13
@@ -128,10 +132,12 @@ class KernelLog:
 def find_splats(texts):
     """Return those of the texts that tell of a fault of the kernel's.
 
-    Not those of our module: they name functions, such as hardlockup_detector_perf_disable.
+    Not those of our module: they name functions, such as hardlockup_detector_perf_disable. Nor
+    races that no module's code is part of: KCSAN finds many of the kernel's own.
     """
     return [text for text in texts
-            if PREFIX not in text and any(splat.search(text) for splat in SPLATS)]
+            if PREFIX not in text and any(splat.search(text) for splat in SPLATS)
+            and not (_RACE.search(text) and "[" not in text.partition("KCSAN: ")[2])]
 
 
 def without_warnings(texts, functions):

@@ -27,4 +27,4 @@ RESETS = scaled(100)            # writes to reset under readers
 MAX_PARENTS = 256               # the module's limit
 CHURNED_PARENTS = 1000          # added and removed under readers
 
-DEADLINE = 60.0                 # seconds a test waits for a state, at most
+DEADLINE = 180.0                # seconds a test waits for a state, at most

@@ -37,7 +37,7 @@ def _in_guest(kernel, script, arguments):
         kernel.arch, release.fetch(kernel).image,
         image.initramfs(kernel, built, folder, script), folder / "console.log",
         Acceleration("tcg", arguments.tcg) if arguments.tcg else accel.choose(kernel),
-        on_output=_write, extra_line=arguments.append, limit=arguments.limit,
+        on_output=_write, extra_line=f"{kernel.line} {arguments.append}", limit=arguments.limit,
         cpus=arguments.cpus, memory=kernel.memory,
     )
     try:
@@ -148,7 +148,7 @@ def _parser():
     for function in (demo, kernels):
         add(function).add_argument("kernels", nargs="?", default=KERNELS)
     command = add(boots)
-    command.add_argument("kernels", nargs="?", default=KERNELS or "6.1 6.12")
+    command.add_argument("kernels", nargs="?", default=KERNELS or "6.1 6.12 6.1-debug")
     command.add_argument("names", nargs="*", default=os.environ.get("BOOTS", "").split())
     command = add(coverage)
     command.add_argument("kernel", nargs="?", default="6.1-debug")

@@ -22,6 +22,7 @@ class Boot:
     program: what of pytests/boots is run, with its arguments.
     append: more for the kernel's command line.
     debug: whether it needs nothing that a debug kernel lacks (module signatures, lockdown, BTF).
+    stock: whether it needs nothing that Debian's kernels lack (checkers).
     packages: more for the guest's root.
     memory: MiB that it needs at least.
     arch: the only one it is for, where it is not for all.
@@ -31,12 +32,15 @@ class Boot:
     program: str
     append: str = ""
     debug: bool = False
+    stock: bool = True
     packages: tuple = ()
     memory: int = 0
     arch: str = ""
 
 
 BOOTS = (
+    # KASAN reports one fault a boot unless it is told to go on.
+    Boot("checkers", "checkers", "kasan_multi_shot", debug=True, stock=False),
     Boot("debugfs-off", "debugfs_off", "debugfs=off", True),
     Boot("debugfs-unmounted", "debugfs_unmounted", "", True),
     Boot("debugfs-no-mount", "debugfs_unmounted no-mount", "debugfs=no-mount", True),
@@ -70,7 +74,8 @@ def _one(kernel, boot, built, acceleration):
         with open(log, "wb", buffering=0) as output:
             code = Guest(
                 kernel.arch, release.fetch(kernel).image, initramfs, folder / "console.log",
-                acceleration, on_output=output.write, extra_line=boot.append,
+                acceleration, on_output=output.write,
+                extra_line=f"{kernel.line} {boot.append}",
                 memory=max(kernel.memory, boot.memory),
             ).run()
     except GuestLost as error:
@@ -98,7 +103,9 @@ def run(kernels, names):
         built = modules.build(kernel)
         acceleration = accel.choose(kernel)
         for boot in BOOTS:
-            if names and boot.name not in names or kernel.config and not boot.debug:
+            if names and boot.name not in names:
+                continue
+            if not (boot.debug if kernel.config else boot.stock):
                 continue
             if boot.arch and boot.arch != kernel.arch:
                 print(f"{kernel.name:<11} left out {boot.name}: for {boot.arch} only", flush=True)

@@ -18,6 +18,7 @@ class Kernel:
     arch: Debian's name of the architecture.
     flavour: the meta-packages are linux-image-FLAVOUR and linux-headers-FLAVOUR.
     config: the config fragments that debug_kernel.py builds it from; none for Debian's own.
+    line: more for its command line.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Kernel:
     arch: str
     flavour: str
     config: tuple = field(default=(), repr=False)
+    line: str = field(default="", repr=False)
 
     @property
     def base_suite(self):
@@ -35,6 +37,11 @@ class Kernel:
     def memory(self):
         """What a guest gets, in MiB: a debug kernel's checkers keep a shadow of everything."""
         return 2048 if self.config else 1024
+
+    @property
+    def patience(self):
+        """What limits of time are multiplied by: checkers make everything slow."""
+        return 3 if self.config else 1
 
     @property
     def plain(self):
@@ -56,7 +63,8 @@ KERNELS = (
     Kernel("7.3", "trixie-backports", "amd64", "amd64"),
     Kernel("6.12-arm64", "trixie", "arm64", "arm64"),
     Kernel("7.3-arm64", "trixie-backports", "arm64", "arm64"),
-    Kernel("6.1-debug", "bookworm", "amd64", "", ("debug", "debug-kasan")),
+    Kernel("6.1-debug", "bookworm", "amd64", "", ("debug", "debug-kasan"),
+           "page_poison=1"),
     Kernel("6.1-kcsan", "bookworm", "amd64", "", ("debug", "debug-kcsan")),
 )
 

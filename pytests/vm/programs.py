@@ -37,8 +37,8 @@ def run(kernel, what, words, acceleration=None, name=None):
                 sys.stdout.buffer.flush()
             code = Guest(
                 kernel.arch, release.fetch(kernel).image, initramfs, folder / "console.log",
-                acceleration or accel.choose(kernel), on_output=take, memory=kernel.memory,
-                limit=LIMIT,
+                acceleration or accel.choose(kernel), on_output=take, extra_line=kernel.line,
+                memory=kernel.memory, limit=LIMIT,
             ).run()
     except GuestLost as error:
         print(f"guest lost: {error}; its log: {folder / 'console.log'}")

@@ -120,7 +120,7 @@ def _read(folder):
 
 def _made_from(kernel):
     """What the kernel in the cache depends on."""
-    return (kernel, debug_kernel.fragments(kernel)) if kernel.config else kernel
+    return debug_kernel.made_from(kernel) if kernel.config else kernel
 
 
 def cached(kernel):

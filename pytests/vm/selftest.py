@@ -215,7 +215,7 @@ class SuiteTest(unittest.TestCase):
             """Follows the next script."""
 
             def __init__(self, arch, image, initramfs, console, acceleration, on_output, on_event,
-                         memory):
+                         **_):
                 self.console, self.tell = console, on_event
                 self.steps = list(scripts[outer.boots])
                 outer.boots += 1
@@ -264,6 +264,14 @@ class SuiteTest(unittest.TestCase):
 
     def outcomes(self, done):
         return {name: result.outcome for name, result in done.results.items()}
+
+    def test_the_bench_itself_is_at_fault(self):
+        with mock.patch.object(suite.KernelRun, "_prepare", lambda run: None + 1):
+            report = self.play()
+        failed, = report.results.values()
+        self.assertEqual((failed.test, failed.outcome), ("set-up", "failed"))
+        self.assertIn("TypeError", failed.why)
+        self.assertIn("Traceback", failed.text)
 
     def test_all_is_well(self):
         done = self.play(["collected", "passed", "skipped", "passed", 0])

@@ -56,7 +56,7 @@ if [ -n "$missing" ]; then
 	echo "setup: installing$missing"
 	# shellcheck disable=SC2086 # a list of words
 	as_root env DEBIAN_FRONTEND=noninteractive \
-		apt-get -q -y --no-install-recommends install $missing
+		apt-get -q -y -o DPkg::Lock::Timeout=600 --no-install-recommends install $missing
 fi
 knows_archive ||
 	die "apt's sources name no mirror of the Debian archive: add one to /etc/apt/sources.list.d"

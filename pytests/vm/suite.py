@@ -2,16 +2,18 @@
 
 import json
 import os
+import re
 import shlex
 import threading
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 from .. import kernel_log
 from . import accel, cache, coverage, image, modules, release
 from .cache import TOP
 from .errors import BenchError, GuestLost
-from .guest import MEMORY, Guest
+from .guest import WALL_LIMIT, Guest
 from .report import KernelReport, Result, print_summary, refuse_skips
 
 RESULTS = TOP / "build" / "test"
@@ -67,6 +69,9 @@ class KernelRun:
                 pass
         except (BenchError, OSError) as error:
             self._fail("set-up", str(error).partition("\n")[0], str(error))
+        except Exception as error:
+            # The bench's own fault: the other kernels go on, and this one has failed.
+            self._fail("set-up", f"{type(error).__name__}: {error}", traceback.format_exc())
         self.report.seconds = time.monotonic() - start
         self.report.write_junit(self._folder / "junit.xml")
         return self.report
@@ -156,7 +161,8 @@ class KernelRun:
                 return Guest(
                     self._kernel.arch, release.fetch(self._kernel).image, initramfs, console,
                     self._acceleration, on_output=output.write, on_event=self._on_event,
-                    memory=self._kernel.memory,
+                    extra_line=self._kernel.line, memory=self._kernel.memory,
+                    limit=WALL_LIMIT * self._kernel.patience,
                 ).run()
         finally:
             initramfs.unlink()
@@ -185,13 +191,15 @@ class KernelRun:
             self._fail(f"log after the tests ({console.name})", splats[0], "\n".join(splats))
 
 
-def workers():
+def workers(kernels):
     """How many guests may run at once: two a core, as far as memory goes.
 
     A guest is idle more than half of its time: each switch of the hook waits for grace periods.
     """
-    memory = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
-    return max(1, min(2 * len(os.sched_getaffinity(0)), memory // (MEMORY * 3 // 2)))
+    with open("/proc/meminfo", encoding="ascii") as file:
+        memory = int(re.search(r"^MemAvailable: +(\d+) kB$", file.read(), re.MULTILINE)[1]) >> 10
+    largest = max(kernel.memory for kernel in kernels)
+    return max(1, min(2 * len(os.sched_getaffinity(0)), memory // (largest * 3 // 2)))
 
 
 def run(kernels, options, strict):
@@ -207,7 +215,7 @@ def run(kernels, options, strict):
     runs = [KernelRun(kernel, options) for kernel in kernels]
     # The slowest first: those that have to be built, then all that are not plain.
     order = sorted(runs, key=lambda r: (not r.report.kernel.config, r.report.kernel.plain))
-    with ThreadPoolExecutor(workers()) as pool:
+    with ThreadPoolExecutor(workers(kernels)) as pool:
         try:
             for future in [pool.submit(run.run) for run in order]:
                 future.result()
