@@ -108,6 +108,8 @@ class Soak:
             readers.stop()
             churn.stop()
             self._exact(readers, churn)
+            hits, redirected = self.hook.hits(SHOW)
+            assert 0 < redirected < hits, (redirected, hits)
         self.hook.unload()
         return f"{flips} flips of redirect", readers, churn
 

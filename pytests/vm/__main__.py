@@ -94,14 +94,15 @@ def fuzz(arguments):
 def soak(arguments):
     """Switch, load and unload for long, under readers, beside cgroups that come and go.
 
-    Then count for long, nothing being switched, with CPUs that are truly parallel.
+    Then, with CPUs that are truly parallel, what patches no text: flips of a parent's redirect,
+    and counting for long, nothing being switched.
     """
     words = ["--cycles", arguments.cycles]
     codes = []
     for kernel in pick(arguments.kernels):
         codes.append(programs.run(kernel, "soak", [*words, "cycles", "enabled", "redirect"]))
-        codes.append(programs.run(kernel, "soak", [*words, "count"], accel.parallel(kernel),
-                                  f"{kernel.name}-parallel"))
+        codes.append(programs.run(kernel, "soak", [*words, "redirect", "count"],
+                                  accel.parallel(kernel), f"{kernel.name}-parallel"))
     return max(codes)
 
 
