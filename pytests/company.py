@@ -7,6 +7,7 @@ import mmap
 import os
 import platform
 import struct
+import subprocess
 
 import pytest
 
@@ -104,6 +105,31 @@ def plain_kprobe(symbol, post):
         yield
     finally:
         peer.unload(peer.KPROBE)
+
+
+@contextlib.contextmanager
+def parked():
+    """A task asleep in a function that peer_livepatch patches: its transition cannot end.
+
+    Yields the process. Killing it is what lets it go.
+    """
+    peer.load(peer.PARKED)
+    try:
+        path = os.path.join(memevents.DEBUGFS, peer.PARKED, "park")
+        with subprocess.Popen(["cat", path], stdout=subprocess.DEVNULL) as process:
+            try:
+                flag = f"/sys/module/{peer.PARKED}/parameters/parked"
+                memevents.wait_for(lambda: memevents.read_file(flag) == b"Y\n", "it is parked")
+                yield process
+            finally:
+                process.kill()
+    finally:
+        peer.unload(peer.PARKED)
+
+
+def patch_state(pid):
+    """How a livepatch's transition has a task: 0 goes the old way, 1 the new; -1 in none."""
+    return int(memevents.read_file(f"/proc/{pid}/patch_state"))
 
 
 # BPF

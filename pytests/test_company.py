@@ -310,3 +310,66 @@ def test_unloading_while_a_parent_is_livepatched(hook, cgroup, originals):
     assert cgroup.read_local() == originals[1]
     peer.unload(peer.LIVEPATCH)
     assert (cgroup.read_events(), cgroup.read_local()) == originals
+
+
+@pytest.mark.livepatch
+@pytest.mark.parametrize("turned_round", [False, True])
+@pytest.mark.parametrize("patched, other", [(SHOW, LOCAL_SHOW), (LOCAL_SHOW, SHOW)])
+def test_a_parents_livepatch_in_transition(hook, cgroup, originals, patched, other, turned_round):
+    """The patch is in, but a task still goes the old way: we come, switch, count, and go.
+
+    In the end the task is let go and the transition ends; or it is turned round before.
+    """
+    read = {SHOW: cgroup.read_events, LOCAL_SHOW: cgroup.read_local}
+    plain = dict(zip((SHOW, LOCAL_SHOW), originals))
+
+    def check(enabled, redirect, in_transition=True, livepatched=True):
+        before = hook.hits(patched), hook.hits(other)
+        for _ in range(READS):
+            # The banner goes where the redirect goes.
+            sent = {name: (LINE if enabled and redirect == name else b"") + plain[name]
+                    for name in plain}
+            assert read[patched]() == (b"livepatched 2\n" if livepatched else sent[patched])
+            assert read[other]() == sent[other]
+        seen = READS * enabled
+        for name, (hits, redirected) in ((patched, before[0]), (other, before[1])):
+            mine = 0 if livepatched and name == patched else seen
+            assert hook.hits(name) == (hits + mine, redirected + mine * (redirect == name))
+        assert hook.boolean("enabled") == enabled
+        assert hook.number("other_hits") == 0
+        assert peer.in_transition() == in_transition
+
+    with company.parked() as process:
+        hook.load()
+        peer.load(peer.LIVEPATCH, settle=False, symbol=patched, parent="Y")
+        memevents.wait_for(lambda: company.patch_state("self") == 1, "we go the new way")
+        assert company.patch_state(process.pid) == 0
+        check(True, SHOW)
+        for _ in range(2):
+            for enabled in (False, True):
+                hook.write("enabled", "1" if enabled else "0")
+                check(enabled, SHOW)
+            hook.write(f"parents/{SHOW}/redirect", "0")
+            check(True, None)
+            hook.write(f"parents/{LOCAL_SHOW}/redirect", "1")
+            check(True, LOCAL_SHOW)
+            hook.write("reset", "1")
+            assert hook.hits(SHOW) == hook.hits(LOCAL_SHOW) == (0, 0)
+            check(True, LOCAL_SHOW)
+            hook.unload()
+            assert read[patched]() == b"livepatched 2\n"
+            assert read[other]() == plain[other]
+            assert peer.in_transition()
+            hook.load()
+            check(True, SHOW)
+        assert process.poll() is None and company.patch_state(process.pid) == 0
+        if turned_round:
+            peer.unload(peer.LIVEPATCH, settle=False)
+            assert process.poll() is None
+        else:
+            process.kill()
+            process.wait()
+            peer.wait_settled()
+            check(True, SHOW, in_transition=False)
+            peer.unload(peer.LIVEPATCH)
+        check(True, SHOW, in_transition=False, livepatched=False)
