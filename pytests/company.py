@@ -1,4 +1,9 @@
-"""Other users of the functions we hook: tracers, probes, samplers. Each a context manager."""
+"""Other users of the functions we hook: tracers, probes, samplers. Each a context manager.
+
+Those that look on yield a function `look(read)`: it calls read() and returns a list of what they
+have seen meanwhile. An empty one, or one with something empty in it, tells that they were not
+there.
+"""
 
 import contextlib
 import ctypes
@@ -6,7 +11,9 @@ import errno
 import mmap
 import os
 import platform
+import re
 import struct
+import subprocess
 
 import pytest
 
@@ -28,7 +35,9 @@ def _write(name, text):
 def tracer(name):
     """A tracer of ftrace's own over every function; skips where the kernel lacks it.
 
-    With MEMEVENTS_SCALE below 1 it is over those that reading the files runs through.
+    With MEMEVENTS_SCALE below 1 it is over those that reading the files runs through. Yields a
+    `look(read)`: how often the trace of read() has each parent; with the tracer `function`, each
+    parent's call of the target.
     """
     known = memevents.read_file(os.path.join(TRACEFS, "available_tracers")).decode().split()
     if name not in known:
@@ -37,18 +46,41 @@ def tracer(name):
         _write("set_ftrace_filter", "*memory* *seq* *kernfs* *cgroup*")
     try:
         _write("current_tracer", name)
-        yield
+        yield lambda read: _traced(name, read)
     finally:
+        _write("tracing_on", "1")
         _write("current_tracer", "nop")
         os.close(os.open(os.path.join(TRACEFS, "set_ftrace_filter"), os.O_WRONLY | os.O_TRUNC))
         os.close(os.open(os.path.join(TRACEFS, "trace"), os.O_WRONLY | os.O_TRUNC))
+
+
+def _traced(name, read):
+    """Only what read() runs through: to print a full trace would take long."""
+    trace = os.path.join(TRACEFS, "trace")
+    os.close(os.open(trace, os.O_WRONLY | os.O_TRUNC))
+    read()
+    _write("tracing_on", "0")
+    text = memevents.read_file(trace).decode()
+    _write("tracing_on", "1")
+    line = rf"\b{TARGET} <-{{}}$" if name == "function" else r"\b{}\("
+    return [len(re.findall(line.format(parent), text, re.MULTILINE))
+            for parent in (SHOW, LOCAL_SHOW)]
+
+
+def _looking(count):
+    """Make a `look(read)` of a function that returns a list of counts so far."""
+    def look(read):
+        before = count()
+        read()
+        return [now - then for now, then in zip(count(), before)]
+    return look
 
 
 @contextlib.contextmanager
 def probe(*definitions):
     """Probes of kprobe_events, enabled: (`p` or `r`, where) each.
 
-    Yields a function that returns how often each was hit.
+    Yields a `look(read)`: how often each was hit.
     """
     if not os.path.exists(_PROBES):
         pytest.skip(f"no {_PROBES} (CONFIG_KPROBE_EVENTS)")
@@ -64,7 +96,7 @@ def probe(*definitions):
             names.append(name)
         for name in names:
             _write(f"events/{name}/enable", "1")
-        yield lambda: [_probe_hits(name) for name in names]
+        yield _looking(lambda: [_probe_hits(name) for name in names])
     finally:
         for name in names:
             _write(f"events/{name}/enable", "0")
@@ -98,12 +130,38 @@ def probe_call_sites(hook):
 
 @contextlib.contextmanager
 def plain_kprobe(symbol, post):
-    """A kprobe of a module's, with or without a post_handler."""
+    """A kprobe of a module's, with or without a post_handler; yields a `look(read)`: its hits."""
     peer.load(peer.KPROBE, symbol=symbol, post="Y" if post else "N")
     try:
-        yield
+        hits = f"/sys/module/{peer.KPROBE}/parameters/hits"
+        yield _looking(lambda: [int(memevents.read_file(hits))])
     finally:
         peer.unload(peer.KPROBE)
+
+
+@contextlib.contextmanager
+def parked():
+    """A task asleep in a function that peer_livepatch patches: its transition cannot end.
+
+    Yields the process. Killing it is what lets it go.
+    """
+    peer.load(peer.PARKED)
+    try:
+        path = os.path.join(memevents.DEBUGFS, peer.PARKED, "park")
+        with subprocess.Popen(["cat", path], stdout=subprocess.DEVNULL) as process:
+            try:
+                flag = f"/sys/module/{peer.PARKED}/parameters/parked"
+                memevents.wait_for(lambda: memevents.read_file(flag) == b"Y\n", "it is parked")
+                yield process
+            finally:
+                process.kill()
+    finally:
+        peer.unload(peer.PARKED)
+
+
+def patch_state(pid):
+    """How a livepatch's transition has a task: 0 goes the old way, 1 the new; -1 in none."""
+    return int(memevents.read_file(f"/proc/{pid}/patch_state"))
 
 
 # BPF
@@ -128,7 +186,8 @@ def _bpf(command, attributes):
 def fentry(symbol=TARGET, at_exit=False):
     """A BPF program on a function's entry (or exit), through a BPF trampoline: what bpftrace makes.
 
-    Skips where the kernel has no BTF of the function. Raises OSError where it refuses.
+    Yields a `look(read)`: how often it ran. Skips where the kernel has no BTF of the function.
+    Raises OSError where it refuses.
     """
     number = btf.function(symbol)
     if number is None:
@@ -150,13 +209,32 @@ def fentry(symbol=TARGET, at_exit=False):
     except OSError as error:
         raise OSError(error.errno, f"{error.strerror}: {log.value.decode()}") from None
     try:
-        attached = _bpf(_RAW_TRACEPOINT_OPEN, struct.pack("=QII", 0, loaded, 0))
+        with _bpf_stats():
+            attached = _bpf(_RAW_TRACEPOINT_OPEN, struct.pack("=QII", 0, loaded, 0))
+            try:
+                yield _looking(lambda: [_runs(loaded)])
+            finally:
+                os.close(attached)
     finally:
         os.close(loaded)
+
+
+@contextlib.contextmanager
+def _bpf_stats():
+    """The kernel counts how often BPF programs run."""
+    path = "/proc/sys/kernel/bpf_stats_enabled"
+    before = memevents.read_file(path).decode()
+    memevents.write_file(path, "1")
     try:
         yield
     finally:
-        os.close(attached)
+        memevents.write_file(path, before)
+
+
+def _runs(loaded):
+    """How often a BPF program has run."""
+    text = memevents.read_file(f"/proc/self/fdinfo/{loaded}").decode()
+    return int(re.search(r"^run_cnt:\s*(\d+)$", text, re.MULTILINE)[1])
 
 
 # perf
@@ -165,14 +243,15 @@ _PERF_EVENT_OPEN = {"x86_64": 298, "aarch64": 241}
 _SOFTWARE, _CPU_CLOCK = 1, 0
 _SAMPLE_IP, _SAMPLE_CALLCHAIN = 1 << 0, 1 << 5
 _PAGES = 64
+_HEAD = 1024    # in the ring's first page: data_head, data_tail
 
 
 @contextlib.contextmanager
 def sampler(frequency=2000):
     """What `perf record -g` does: samples of this process with their call chains.
 
-    frequency: in Hz, by the CPU's clock. Yields a function that returns the call chains sampled so
-    far, each a tuple of addresses.
+    frequency: in Hz, by the CPU's clock. Yields a `look(read)`: the call chains sampled, each a
+    tuple of addresses; it calls read() until there are some.
     """
     # type size config sample_freq sample_type read_format flags wakeup bp_type bp_addr bp_len
     flags = 1 << 10     # a frequency, not a period
@@ -188,15 +267,28 @@ def sampler(frequency=2000):
         pytest.skip(f"perf_event_open: {os.strerror(error)}")
     try:
         ring = mmap.mmap(fd, (1 + _PAGES) * mmap.PAGESIZE)
-        yield lambda: _chains(ring)
+
+        def look(read):
+            chains = []
+
+            def sampled():
+                read()
+                chains.extend(_chains(ring))
+                return chains
+            _chains(ring)
+            memevents.wait_for(sampled, "a sample")
+            return chains
+        yield look
     finally:
         os.close(fd)
 
 
 def _chains(ring):
-    """Return the call chains in a perf ring buffer that has not gone round yet."""
-    head = struct.unpack_from("=Q", ring, 1024)[0]
-    data = ring[mmap.PAGESIZE:mmap.PAGESIZE + min(head, _PAGES * mmap.PAGESIZE)]
+    """Take the call chains out of a perf ring buffer."""
+    head, tail = struct.unpack_from("=QQ", ring, _HEAD)
+    start = tail % (_PAGES * mmap.PAGESIZE)
+    data = (2 * ring[mmap.PAGESIZE:])[start:start + head - tail]
+    struct.pack_into("=Q", ring, _HEAD + 8, head)
     chains = []
     at = 0
     while at + 8 <= len(data):

@@ -13,7 +13,8 @@ LIVEPATCH = "peer_livepatch"
 KPROBE = "peer_kprobe"
 IPMODIFY = "peer_ipmodify"
 CALLER = "peer_caller"
-ALL = (LIVEPATCH, KPROBE, IPMODIFY, CALLER)
+PARKED = "peer_parked"
+ALL = (LIVEPATCH, KPROBE, IPMODIFY, CALLER, PARKED)
 
 _LIVEPATCHES = "/sys/kernel/livepatch"
 
@@ -23,38 +24,46 @@ def built():
     return os.path.exists(os.path.join(FOLDER, IPMODIFY + ".ko"))
 
 
-def load(name, **parameters):
+def load(name, settle=True, **parameters):
     """Load a peer; raises OSError with the errno of its init.
 
+    settle: wait for the end of a livepatch's transition.
     Skips the test where this kernel has no livepatch and the peer is one.
     """
     if name == LIVEPATCH and not os.path.isdir(_LIVEPATCHES):
         pytest.skip("this kernel has no livepatch (CONFIG_LIVEPATCH): no /sys/kernel/livepatch")
     words = [f'{key}="{value}"' for key, value in parameters.items()]
     memevents.insmod(os.path.join(FOLDER, name + ".ko"), " ".join(words))
-    if name == LIVEPATCH:
-        _settle()
+    if name == LIVEPATCH and settle:
+        wait_settled()
 
 
-def _settle():
+def in_transition():
+    """Whether a livepatch is in transition."""
+    for patch in os.listdir(_LIVEPATCHES):
+        try:
+            text = memevents.read_file(os.path.join(_LIVEPATCHES, patch, "transition"))
+        except FileNotFoundError:
+            continue
+        if text != b"0\n":
+            return True
+    return False
+
+
+def wait_settled():
     """Wait until no livepatch is in transition."""
-    def settled():
-        for patch in os.listdir(_LIVEPATCHES):
-            try:
-                text = memevents.read_file(os.path.join(_LIVEPATCHES, patch, "transition"))
-            except FileNotFoundError:
-                continue
-            if text != b"0\n":
-                return False
-        return True
-    memevents.wait_for(settled, "the livepatch transition is over")
+    memevents.wait_for(lambda: not in_transition(), "the livepatch transition is over")
 
 
-def unload(name):
-    """Unload a peer, disabling it first where it is a livepatch."""
+def unload(name, settle=True):
+    """Unload a peer, disabling it first where it is a livepatch.
+
+    settle: let a livepatch's transition come to its end first, instead of turning it round.
+    """
     switch = os.path.join(_LIVEPATCHES, name, "enabled")
     if name == LIVEPATCH and os.path.exists(switch):
-        _settle()
+        if settle:
+            wait_settled()
         memevents.write_file(switch, "0")
         memevents.wait_for(lambda: not os.path.exists(switch), "the livepatch is gone")
 

@@ -45,12 +45,21 @@ class Watch:
         """The module has been loaded anew."""
         self._hits = 0
 
+    def _read(self, enabled):
+        assert self._cgroup.read_events() == LINE * enabled + self._events
+        assert self._cgroup.read_local() == self._local
+        self._hits += enabled
+
+    def check_seen(self, enabled, look):
+        """As check(), and whoever looks on sees a read of each file more."""
+        self.check(enabled)
+        seen = look(lambda: self._read(enabled))
+        assert seen and all(seen), f"the other was not there: {seen}"
+
     def check(self, enabled):
         """READS reads of each file are printed, routed and counted as `enabled` says."""
         for _ in range(READS):
-            assert self._cgroup.read_events() == LINE * enabled + self._events
-            assert self._cgroup.read_local() == self._local
-        self._hits += READS * enabled
+            self._read(enabled)
         if self._hook.loaded:
             assert self._hook.boolean("enabled") == enabled
             assert self._hook.hits(SHOW) == (self._hits, self._hits)
@@ -110,17 +119,17 @@ def test_it_comes_while_we_are_there(hook, watch, guest):
     watch.check(True)
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(guest(hook))
+            look = stack.enter_context(guest(hook))
         except OSError as error:
             if not refused_to_share(error):
                 raise
             watch.check(True)
             pytest.skip(f"this kernel lets it not share the target with us: {error}")
-        watch.check(True)
+        watch.check_seen(True, look)
         hook.write("enabled", "0")
-        watch.check(False)
+        watch.check_seen(False, look)
         hook.write("enabled", "1")
-        watch.check(True)
+        watch.check_seen(True, look)
     watch.check(True)
     hook.write("enabled", "0")
     watch.check(False)
@@ -130,8 +139,8 @@ def test_it_comes_while_we_are_there(hook, watch, guest):
 def test_we_come_while_it_is_there(hook, watch, guest):
     """It is there; we load, go off and on and leave; it goes."""
     watch.check(False)
-    with guest(hook):
-        watch.check(False)
+    with guest(hook) as look:
+        watch.check_seen(False, look)
         try:
             hook.load()
         except OSError as error:
@@ -139,73 +148,67 @@ def test_we_come_while_it_is_there(hook, watch, guest):
                 raise
             pytest.skip(f"this kernel lets us not share the target with it: {error}")
         watch.reset()
-        watch.check(True)
+        watch.check_seen(True, look)
         hook.write("enabled", "0")
-        watch.check(False)
+        watch.check_seen(False, look)
         hook.write("enabled", "1")
-        watch.check(True)
+        watch.check_seen(True, look)
         hook.unload()
         watch.reset()
-        watch.check(False)
+        watch.check_seen(False, look)
     watch.check(False)
 
 
 @pytest.mark.parametrize("guest", COMPANY)
 def test_it_goes_while_we_stay(hook, watch, guest):
     """It is there; we load; it goes; we go on."""
-    with guest(hook):
+    with guest(hook) as look:
         try:
             hook.load()
         except OSError as error:
             if not refused_to_share(error):
                 raise
             pytest.skip(f"this kernel lets us not share the target with it: {error}")
-        watch.check(True)
+        watch.check_seen(True, look)
     watch.check(True)
     hook.write("enabled", "0")
     watch.check(False)
-    with guest(hook):
+    with guest(hook) as look:
         hook.write("enabled", "1")
-        watch.check(True)
+        watch.check_seen(True, look)
 
 
 def test_probes_on_the_call_instruction(hook, watch):
     """A breakpoint on the very call, or a jump in its place, leaves the return address true."""
     hook.load()
-    with company.probe_call_sites(hook) as hits:
-        watch.check(True)
-        hook.write("enabled", "0")
-        watch.check(False)
-        hook.write("enabled", "1")
-        watch.check(True)
-        assert hits() == [3 * READS, 3 * READS]
+    with company.probe_call_sites(hook) as look:
+        for enabled in (True, False, True):
+            hook.write("enabled", "1" if enabled else "0")
+            assert look(lambda: watch.check(enabled)) == [READS, READS]
     watch.check(True)
 
 
 def test_a_kprobe_and_we_both_count(hook, watch):
     """A kprobe on the target sees each call, also the redirected."""
     hook.load()
-    with company.probe(("p", TARGET)) as hits:
-        watch.check(True)
-        assert hits() == [2 * READS]
+    with company.probe(("p", TARGET)) as look:
+        assert look(lambda: watch.check(True)) == [2 * READS]
         hook.write("enabled", "0")
-        watch.check(False)
-        assert hits() == [4 * READS]
+        assert look(lambda: watch.check(False)) == [2 * READS]
 
 
 def test_a_kretprobe_and_we_both_count(hook, watch, cgroup, originals):
     """It sees each return. Where it hides the caller, calls are the kernel's own, and [other]."""
+    def hidden():
+        for _ in range(READS):
+            assert (cgroup.read_events(), cgroup.read_local()) == originals
+        assert hook.number("other_hits") == 2 * READS
+        assert hook.hits(SHOW) == hook.hits(LOCAL_SHOW) == (0, 0)
+        hook.write("reset", "1")
+
     hook.load()
-    with company.probe(("r", TARGET)) as hits:
-        if HIDES_CALLER:
-            for _ in range(READS):
-                assert (cgroup.read_events(), cgroup.read_local()) == originals
-            assert hook.number("other_hits") == 2 * READS
-            assert hook.hits(SHOW) == hook.hits(LOCAL_SHOW) == (0, 0)
-            hook.write("reset", "1")
-        else:
-            watch.check(True)
-        assert hits() == [2 * READS]
+    with company.probe(("r", TARGET)) as look:
+        assert look(hidden if HIDES_CALLER else lambda: watch.check(True)) == [2 * READS]
     watch.check(True)
 
 
@@ -245,14 +248,13 @@ def test_every_tracer_at_once(hook, watch):
     No sampling: on 6.12 the kernel's unwinder then warns of a "stack going in the wrong direction"
     at function_graph's own return_to_handler, now and then, without us too.
     """
-    with company.tracer("function_graph"), \
-            company.probe(("p", TARGET), ("p", SHOW), ("r", LOCAL_SHOW)):
+    with company.tracer("function_graph") as graph, \
+            company.probe(("p", TARGET), ("p", SHOW), ("r", LOCAL_SHOW)) as probes:
         hook.load()
-        watch.check(True)
-        hook.write("enabled", "0")
-        watch.check(False)
-        hook.write("enabled", "1")
-        watch.check(True)
+        for enabled in (True, False, True):
+            hook.write("enabled", "1" if enabled else "0")
+            watch.check_seen(enabled, graph)
+            watch.check_seen(enabled, probes)
     watch.check(True)
 
 
@@ -261,13 +263,12 @@ def test_call_chains_lead_through_us(hook, cgroup, symbols):
     hook.load()
     low, high = symbols.range_of(SHOW)
     ours = [module_function(memevents.MODULE, name) for name in REPLACEMENTS]
-    with company.sampler() as chains:
+    with company.sampler() as look:
         def seen():
-            for _ in range(200):
-                cgroup.read_events()
+            chains = look(lambda: [cgroup.read_events() for _ in range(200)])
             return any(any(low < address <= high for address in chain) and
                        any(start <= address < end for start, end in ours for address in chain)
-                       for chain in chains())
+                       for chain in chains)
         memevents.wait_for(seen, f"a call chain through the replacement and {SHOW}")
 
 
@@ -310,3 +311,66 @@ def test_unloading_while_a_parent_is_livepatched(hook, cgroup, originals):
     assert cgroup.read_local() == originals[1]
     peer.unload(peer.LIVEPATCH)
     assert (cgroup.read_events(), cgroup.read_local()) == originals
+
+
+@pytest.mark.livepatch
+@pytest.mark.parametrize("turned_round", [False, True])
+@pytest.mark.parametrize("patched, other", [(SHOW, LOCAL_SHOW), (LOCAL_SHOW, SHOW)])
+def test_a_parents_livepatch_in_transition(hook, cgroup, originals, patched, other, turned_round):
+    """The patch is in, but a task still goes the old way: we come, switch, count, and go.
+
+    In the end the task is let go and the transition ends; or it is turned round before.
+    """
+    read = {SHOW: cgroup.read_events, LOCAL_SHOW: cgroup.read_local}
+    plain = dict(zip((SHOW, LOCAL_SHOW), originals))
+
+    def check(enabled, redirect, in_transition=True, livepatched=True):
+        before = hook.hits(patched), hook.hits(other)
+        for _ in range(READS):
+            # The banner goes where the redirect goes.
+            sent = {name: (LINE if enabled and redirect == name else b"") + plain[name]
+                    for name in plain}
+            assert read[patched]() == (b"livepatched 2\n" if livepatched else sent[patched])
+            assert read[other]() == sent[other]
+        seen = READS * enabled
+        for name, (hits, redirected) in ((patched, before[0]), (other, before[1])):
+            mine = 0 if livepatched and name == patched else seen
+            assert hook.hits(name) == (hits + mine, redirected + mine * (redirect == name))
+        assert hook.boolean("enabled") == enabled
+        assert hook.number("other_hits") == 0
+        assert peer.in_transition() == in_transition
+
+    with company.parked() as process:
+        hook.load()
+        peer.load(peer.LIVEPATCH, settle=False, symbol=patched, parent="Y")
+        memevents.wait_for(lambda: company.patch_state("self") == 1, "we go the new way")
+        assert company.patch_state(process.pid) == 0
+        check(True, SHOW)
+        for _ in range(2):
+            for enabled in (False, True):
+                hook.write("enabled", "1" if enabled else "0")
+                check(enabled, SHOW)
+            hook.write(f"parents/{SHOW}/redirect", "0")
+            check(True, None)
+            hook.write(f"parents/{LOCAL_SHOW}/redirect", "1")
+            check(True, LOCAL_SHOW)
+            hook.write("reset", "1")
+            assert hook.hits(SHOW) == hook.hits(LOCAL_SHOW) == (0, 0)
+            check(True, LOCAL_SHOW)
+            hook.unload()
+            assert read[patched]() == b"livepatched 2\n"
+            assert read[other]() == plain[other]
+            assert peer.in_transition()
+            hook.load()
+            check(True, SHOW)
+        assert process.poll() is None and company.patch_state(process.pid) == 0
+        if turned_round:
+            peer.unload(peer.LIVEPATCH, settle=False)
+            assert process.poll() is None
+        else:
+            process.kill()
+            process.wait()
+            peer.wait_settled()
+            check(True, SHOW, in_transition=False)
+            peer.unload(peer.LIVEPATCH)
+        check(True, SHOW, in_transition=False, livepatched=False)

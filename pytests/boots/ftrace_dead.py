@@ -10,18 +10,20 @@ from memevents import BANNER, LOCAL_SHOW, MODULE, SHOW, TARGET
 PEER = os.path.join(memevents.HERE, "peers", "peer_ftrace_bug.ko")
 
 
-class Dead:
-    """The module loaded, then ftrace dead."""
+class Ending:
+    """The module loaded, then a fault in ftrace."""
 
-    def __init__(self, log, cgroup, originals, **parameters):
+    def __init__(self, log, cgroup, originals, parameters):
         self.hook = memevents.Hook()
         self.log = log
         self._cgroup = cgroup
         self._originals = originals
         self.hook.load(**parameters)
         self.routed(parameters.get("enabled", True))
-        memevents.insmod(PEER)
-        assert any("ftrace" in line for line in log.splats()), "ftrace lives"
+
+    def died(self):
+        """AssertionError where ftrace has not shut itself down."""
+        assert any("ftrace" in line for line in self.log.splats()), "ftrace lives"
         print("ftrace has shut itself down", flush=True)
 
     def routed(self, redirected=True):
@@ -35,6 +37,29 @@ class Dead:
     def refcount(self):
         """Return the module's reference count."""
         return int(memevents.read_file(f"/sys/module/{MODULE}/refcnt"))
+
+
+class Dead(Ending):
+    """The module loaded, then ftrace dead."""
+
+    def __init__(self, log, cgroup, originals, **parameters):
+        super().__init__(log, cgroup, originals, parameters)
+        memevents.insmod(PEER)
+        self.died()
+
+
+class Doomed(Ending):
+    """The module loaded, then its call taken out behind ftrace's back: taking it out again kills.
+
+    Until then ftrace lives, and thinks that the hook is there.
+    """
+
+    def __init__(self, log, cgroup, originals):
+        super().__init__(log, cgroup, originals, {})
+        memevents.insmod(PEER, f"symbol={TARGET}")
+        self.routed(False)
+        common.expect("splats", log.splats(), [])
+        common.expect("why", self.hook.why()[TARGET], "ok")
 
 
 def flip(*watched):
@@ -59,9 +84,38 @@ def flip(*watched):
     common.expect("why names it", "shut itself down" in dead.hook.why()[TARGET], True)
 
 
+def dies_in_flip(*watched):
+    """It dies of taking the hook out, and calls that a success: no flip of ours does."""
+    doomed = Doomed(*watched)
+    mark = doomed.log.mark()
+    common.expect("refcount", doomed.refcount(), 0)
+    for attempt in (1, 2):
+        common.expect(f"echo 0 > enabled, {attempt}.", common.errno_of(
+            lambda: doomed.hook.write("enabled", "0")), "ENODEV")
+        doomed.died()
+        common.expect("refcount", doomed.refcount(), 1)
+        common.expect("enabled", doomed.hook.read("enabled"), "Y\n")
+    common.said(doomed.log, mark, "does not let go")
+    for attempt in (1, 2):
+        common.expect(f"rmmod, {attempt}.", common.errno_of(doomed.hook.unload), "EAGAIN")
+        common.expect("module loaded", memevents.module_loaded(MODULE), True)
+    doomed.routed(False)
+    common.expect("why names it", "shut itself down" in doomed.hook.why()[TARGET], True)
+
+
 def unload(*watched):
     """An exit finds out: it says so and waits for ever, with the text in its place."""
-    dead = Dead(*watched)
+    _stuck(Dead(*watched), True)
+
+
+def dies_in_unload(*watched):
+    """It dies of an exit's taking the hook out, and the exit waits for ever."""
+    doomed = Doomed(*watched)
+    _stuck(doomed, False)
+    doomed.died()
+
+
+def _stuck(dead, redirected):
     mark = dead.log.mark()
     child = os.fork()
     if child == 0:
@@ -71,7 +125,7 @@ def unload(*watched):
                                    for line in dead.log.module_lines(mark)), "exit says so")
     common.said(dead.log, mark, "waits for ever")
     for _ in range(50):
-        dead.routed()
+        dead.routed(redirected)
         common.expect("rmmod has ended", os.waitpid(child, os.WNOHANG)[0], 0)
     common.expect("module loaded", memevents.module_loaded(MODULE), True)
     common.expect("another rmmod", common.errno_of(dead.hook.unload), ("EBUSY", "EAGAIN"))
@@ -97,7 +151,8 @@ def off(*watched):
 
 if __name__ == "__main__":
     with common.watched() as everything:
-        {"flip": flip, "unload": unload, "off": off}[sys.argv[1]](*everything)
+        {"flip": flip, "unload": unload, "off": off, "dies-in-flip": dies_in_flip,
+         "dies-in-unload": dies_in_unload}[sys.argv[1]](*everything)
         print("passed", flush=True)
         # What follows would trip over a module that stays.
         os._exit(0)

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A livepatch of __memory_events_show, or of one of the functions that call it. */
+/*
+ * A livepatch of __memory_events_show, or of one of the functions that call it;
+ * and, where peer_parked is loaded, of the function it parks tasks in.
+ */
 #include <linux/livepatch.h>
 #include <linux/module.h>
 #include <linux/seq_file.h>
@@ -24,10 +27,20 @@ static int peer_parent(struct seq_file *m, void *v)
 	return 0;
 }
 
+static void peer_park(void)
+{
+}
+
 static struct klp_func peer_funcs[] = { { .new_func = peer_target }, {} };
+
+static struct klp_func peer_parked_funcs[] = {
+	{ .old_name = "peer_park", .new_func = peer_park },
+	{},
+};
 
 static struct klp_object peer_objects[] = {
 	{ .funcs = peer_funcs }, /* vmlinux */
+	{ .name = "peer_parked", .funcs = peer_parked_funcs },
 	{}
 };
 

@@ -52,6 +52,8 @@ BOOTS = (
     Boot("ftrace-dead-flip", "ftrace_dead flip", "", True, arch="amd64"),
     Boot("ftrace-dead-unload", "ftrace_dead unload", "", True, arch="amd64"),
     Boot("ftrace-dead-off", "ftrace_dead off", "", True, arch="amd64"),
+    Boot("ftrace-dies-in-flip", "ftrace_dead dies-in-flip", "", True, arch="amd64"),
+    Boot("ftrace-dies-in-unload", "ftrace_dead dies-in-unload", "", True, arch="amd64"),
     Boot("tools", "tools", packages=("bpftrace", "linux-perf"), memory=3072),
 )
 
