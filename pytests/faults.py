@@ -68,15 +68,19 @@ class Nth:
             os.pwrite(self._fd, b"0", 0)
 
 
+def needed():
+    """Skip where the kernel cannot inject faults."""
+    if not os.path.exists(NTH):
+        pytest.skip(f"no {NTH}: this kernel cannot inject faults (CONFIG_FAULT_INJECTION)")
+
+
 def _folder(name):
     return os.path.join(memevents.DEBUGFS, name)
 
 
 @contextlib.contextmanager
 def injector():
-    """Yield an Nth with every kind of fault armed; skips where the kernel cannot inject any."""
-    if not os.path.exists(NTH):
-        pytest.skip(f"no {NTH}: this kernel cannot inject faults (CONFIG_FAULT_INJECTION)")
+    """Yield an Nth with every kind of fault armed."""
     before = []
     for name, settings in _SETTINGS.items():
         for setting, value in settings.items():

@@ -12,8 +12,17 @@ import os
 import pytest
 
 import faults
+import kmemleak
 import memevents
 from memevents import BANNER, LOCAL_SHOW, SHOW, TARGET
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_lost():
+    """The way back from every fault loses no memory: looked at once, behind all the tests."""
+    faults.needed()
+    with kmemleak.nothing_lost():
+        yield
 
 
 @pytest.fixture
