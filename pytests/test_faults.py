@@ -198,6 +198,21 @@ def test_add_the_first_parent(hook, nth, symbols, record_property):
     assert errors
 
 
+def test_no_memory_for_all_names(hook, symbols, kernel_log):
+    """Their list falls back to other memory where one allocation fails: here all do."""
+    name = other_parent(symbols)
+    hook.load()
+    with hook.writer("add_parent") as add:
+        before = snapshot(hook)
+        mark = kernel_log.mark()
+        with memevents.expect_errno(errno.ENOMEM), faults.no_pages():
+            add(name.encode())
+        assert f"{name}: out of memory" in kernel_log.module_lines(mark)
+        assert snapshot(hook) == before
+        whole(add, name.encode())
+    assert name in hook.stats()
+
+
 def test_remove_parent(loaded, nth, symbols, record_property):
     """A removal is whole or not at all."""
     name = other_parent(symbols)
@@ -276,14 +291,19 @@ def test_the_hooked_files_under_faults(loaded, nth, cgroup, originals):
 #: How many faults of a load one test injects: each costs two loads.
 CHUNK = 60
 
+#: How many tests the faults of each kind take: the last has some to spare.
+CHUNKS = {faults.SLAB: 11, faults.PAGES: 2}
+
 
 # Without memory for an event's fields the kernel warns, once.
 @pytest.mark.kernel_warns("event_define_fields")
-@pytest.mark.parametrize("first", range(1, 15 * CHUNK, CHUNK))
-def test_load(hook, nth, cgroup, originals, record_property, first):
+@pytest.mark.parametrize("kind, first", [(kind, 1 + CHUNK * chunk) for kind in CHUNKS
+                                         for chunk in range(CHUNKS[kind])])
+def test_load(hook, cgroup, originals, record_property, kind, first):
     """A load that fails leaves nothing; the next one without fault succeeds.
 
-    The last of these tests has nothing left to inject.
+    Slab allocations and pages each for themselves: how many pages the slabs need
+    varies, and which fault is the nth would with it.
     """
     events, local = originals
     line = BANNER.encode() + b"\n"
@@ -305,15 +325,16 @@ def test_load(hook, nth, cgroup, originals, record_property, first):
         hook.unload()
         left = memevents.leftovers()
         assert not left, "after unloading: " + "; ".join(left)
-    load()
-    done()
-    injected, errors = each_fault(nth, load, failed, done, range(first, first + CHUNK))
+    with faults.injector([kind]) as nth:
+        load()
+        done()
+        injected, errors = each_fault(nth, load, failed, done, range(first, first + CHUNK))
     record_property("faults", injected)
     record_property("errors", errors)
     if first == 1:
         assert errors
-    if first + CHUNK > 15 * CHUNK:
-        assert not injected, "there are more: count them in"
+    if first + CHUNK > CHUNKS[kind] * CHUNK:
+        assert injected < CHUNK, "there are more: count them in"
 
 
 def test_unload(hook, nth):
