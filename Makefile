@@ -101,7 +101,8 @@ lint: setup             ## style and static checks of everything
 	@$(PYTHON) -m pytests.lint
 
 selftest: setup         ## the bench's own logic, without a kernel
-	@$(PYTHON) -m unittest -q pytests.vm.selftest pytests.upstream.selftest
+	@PYTHONPATH='$(CURDIR)/pytests' \
+		$(PYTHON) -m unittest -q pytests.vm.selftest pytests.upstream.selftest fuzz.selftest
 
 test-packaging: setup   ## the package and DKMS on fresh Debian roots; Secure Boot
 	@$(PYTHON) -m pytests.packaging

@@ -1,5 +1,6 @@
 """The kernel's own search for memory that nothing points to, where it has one."""
 
+import contextlib
 import os
 import time
 
@@ -39,3 +40,14 @@ def found():
     scan()
     scan()
     return memevents.read_file(_PATH).decode()
+
+
+@contextlib.contextmanager
+def nothing_lost():
+    """Assert that the body has lost no memory, where this kernel can tell."""
+    can_tell = why_not() is None
+    if can_tell:
+        forget()
+    yield
+    lost = found() if can_tell else ""
+    assert not lost, lost

@@ -12,8 +12,17 @@ import os
 import pytest
 
 import faults
+import kmemleak
 import memevents
 from memevents import BANNER, LOCAL_SHOW, SHOW, TARGET
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_lost():
+    """The way back from every fault loses no memory: looked at once, behind all the tests."""
+    faults.needed()
+    with kmemleak.nothing_lost():
+        yield
 
 
 @pytest.fixture
@@ -32,6 +41,20 @@ def snapshot(hook):
     """Return all that a failed write must leave as it is."""
     return {**hook.state(), "refcount": refcount(), "traced": memevents.traced(),
             "why": hook.read("why")}
+
+
+def switches(state):
+    """Return what of a snapshot stays while calls are counted."""
+    rows = memevents.parse_stats(state["stats"]).values()
+    return {**{what: state[what] for what in ("enabled", "banner", "tree", "refcount")},
+            "traced": bool(state["traced"]),
+            "redirects": {row.parent: row.redirect for row in rows}}
+
+
+def whole(write, data):
+    """Have a `write` of Hook.writer() write data, all of it; raises OSError."""
+    written = write(data)
+    assert written == len(data), f"write() took {written} of {len(data)} bytes"
 
 
 def each_fault(nth, call, failed, done, numbers=range(1, faults.MOST)):
@@ -77,10 +100,11 @@ def test_write(loaded, nth, cgroup, originals, record_property, name, data, back
     if data == b"1" and name == "enabled":
         loaded.write("enabled", "0")
     with loaded.writer(name) as write:
-        write(data)             # once without, so that what follows is warm
+        whole(write, data)      # once without, so that what follows is warm
         after = snapshot(loaded)
         if back is not None:
-            write(back)
+            whole(write, back)
+            assert switches(snapshot(loaded)) != switches(after)
 
         def prepare():
             """Have something to lose, and remember it."""
@@ -91,20 +115,20 @@ def test_write(loaded, nth, cgroup, originals, record_property, name, data, back
 
         def failed(error):
             assert snapshot(loaded) == before, f"changed by a write that failed: {error!r}"
-            done(write(data))
+            whole(write, data)
+            done()
 
-        def done(_=None):
+        def done():
             nonlocal before
             now = snapshot(loaded)
-            for what in ("enabled", "banner", "tree", "refcount"):
-                assert now[what] == after[what], what
-            assert bool(now["traced"]) == bool(after["traced"])
+            for what, value in switches(after).items():
+                assert switches(now)[what] == value, what
             if name == "reset":
                 assert loaded.hits() == (0, 0)
             if back is not None:
-                write(back)
+                whole(write, back)
             before = prepare()
-        injected, errors = each_fault(nth, lambda: write(data), failed, done)
+        injected, errors = each_fault(nth, lambda: whole(write, data), failed, done)
     record_property("faults", injected)
     record_property("errors", errors)
     assert errors, "no fault gave an error: were any injected?"
@@ -126,22 +150,22 @@ def test_add_parent(loaded, nth, symbols, record_property, calls):
     data = name.encode()
     with loaded.writer("add_parent") as add, loaded.writer("remove_parent") as remove:
         if calls:
-            remove(data)
+            whole(remove, data)
         before = snapshot(loaded)
-        add(data)
+        whole(add, data)
         after = snapshot(loaded)
-        remove(data)
+        whole(remove, data)
 
         def failed(error):
             assert snapshot(loaded) == before, f"changed by a write that failed: {error!r}"
-            add(data)
+            whole(add, data)
             done()
 
         def done():
             assert snapshot(loaded) == after
-            remove(data)
+            whole(remove, data)
             assert snapshot(loaded) == before
-        injected, errors = each_fault(nth, lambda: add(data), failed, done)
+        injected, errors = each_fault(nth, lambda: whole(add, data), failed, done)
     record_property("faults", injected)
     record_property("errors", errors)
     assert errors > 10
@@ -160,18 +184,33 @@ def test_add_the_first_parent(hook, nth, symbols, record_property):
         hook.load()
         with hook.writer("add_parent") as add:
             before = snapshot(hook)
-            injected, error = nth.run(number, lambda: add(data))
+            injected, error = nth.run(number, lambda: whole(add, data))
             assert injected
             if error is not None:
                 assert error.errno in faults.ERRNOS
                 errors += 1
                 assert snapshot(hook) == before, f"changed by a write that failed: {error!r}"
-                add(data)
+                whole(add, data)
             assert data.decode() in hook.stats()
         hook.unload()
     record_property("faults", TO_TELL_NAMES_APART)
     record_property("errors", errors)
     assert errors
+
+
+def test_no_memory_for_all_names(hook, symbols, kernel_log):
+    """Their list falls back to other memory where one allocation fails: here all do."""
+    name = other_parent(symbols)
+    hook.load()
+    with hook.writer("add_parent") as add:
+        before = snapshot(hook)
+        mark = kernel_log.mark()
+        with memevents.expect_errno(errno.ENOMEM), faults.no_pages():
+            add(name.encode())
+        assert f"{name}: out of memory" in kernel_log.module_lines(mark)
+        assert snapshot(hook) == before
+        whole(add, name.encode())
+    assert name in hook.stats()
 
 
 def test_remove_parent(loaded, nth, symbols, record_property):
@@ -180,19 +219,19 @@ def test_remove_parent(loaded, nth, symbols, record_property):
     data = name.encode()
     with loaded.writer("add_parent") as add, loaded.writer("remove_parent") as remove:
         without = snapshot(loaded)
-        add(data)
+        whole(add, data)
         before = snapshot(loaded)
 
         def failed(error):
             assert snapshot(loaded) == before, f"changed by a write that failed: {error!r}"
-            remove(data)
+            whole(remove, data)
             done()
 
         def done():
             assert snapshot(loaded) == without
-            add(data)
+            whole(add, data)
             assert snapshot(loaded) == before
-        injected, errors = each_fault(nth, lambda: remove(data), failed, done)
+        injected, errors = each_fault(nth, lambda: whole(remove, data), failed, done)
     record_property("faults", injected)
     record_property("errors", errors)
     assert errors
@@ -252,14 +291,19 @@ def test_the_hooked_files_under_faults(loaded, nth, cgroup, originals):
 #: How many faults of a load one test injects: each costs two loads.
 CHUNK = 60
 
+#: How many tests the faults of each kind take: the last has some to spare.
+CHUNKS = {faults.SLAB: 11, faults.PAGES: 2}
+
 
 # Without memory for an event's fields the kernel warns, once.
 @pytest.mark.kernel_warns("event_define_fields")
-@pytest.mark.parametrize("first", range(1, 15 * CHUNK, CHUNK))
-def test_load(hook, nth, cgroup, originals, record_property, first):
+@pytest.mark.parametrize("kind, first", [(kind, 1 + CHUNK * chunk) for kind in CHUNKS
+                                         for chunk in range(CHUNKS[kind])])
+def test_load(hook, cgroup, originals, record_property, kind, first):
     """A load that fails leaves nothing; the next one without fault succeeds.
 
-    The last of these tests has nothing left to inject.
+    Slab allocations and pages each for themselves: how many pages the slabs need
+    varies, and which fault is the nth would with it.
     """
     events, local = originals
     line = BANNER.encode() + b"\n"
@@ -281,15 +325,16 @@ def test_load(hook, nth, cgroup, originals, record_property, first):
         hook.unload()
         left = memevents.leftovers()
         assert not left, "after unloading: " + "; ".join(left)
-    load()
-    done()
-    injected, errors = each_fault(nth, load, failed, done, range(first, first + CHUNK))
+    with faults.injector([kind]) as nth:
+        load()
+        done()
+        injected, errors = each_fault(nth, load, failed, done, range(first, first + CHUNK))
     record_property("faults", injected)
     record_property("errors", errors)
     if first == 1:
         assert errors
-    if first + CHUNK > 15 * CHUNK:
-        assert not injected, "there are more: count them in"
+    if first + CHUNK > CHUNKS[kind] * CHUNK:
+        assert injected < CHUNK, "there are more: count them in"
 
 
 def test_unload(hook, nth):

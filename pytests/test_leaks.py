@@ -9,12 +9,11 @@ from memevents import LOCAL_SHOW, SHOW
 
 
 @pytest.fixture(autouse=True)
-def searched():
-    """kmemleak, with nothing to report; skips where the kernel has none."""
+def can_tell():
+    """Skips where the kernel has no kmemleak."""
     why_not = kmemleak.why_not()
     if why_not:
         pytest.skip(why_not)
-    kmemleak.forget()
 
 
 def use_everything(hook, cgroup, names):
@@ -46,28 +45,26 @@ def use_everything(hook, cgroup, names):
 def test_nothing_is_lost_after_unloading(hook, cgroup, symbols):
     """Loads that work and loads that fail, every file used: it all comes back."""
     names = [name for name, _ in zip(symbols.listable(), range(10))]
-    for _ in range(3):
-        hook.load()
-        use_everything(hook, cgroup, names)
-        hook.unload()
-        for parameters in ({"redirect": "no_such_symbol"}, {"observe": [names[0], names[0]]},
-                           {"enabled": "foo"}):
-            try:
-                hook.load(**parameters)
-            except OSError:
-                pass
-            assert not hook.loaded
-    lost = kmemleak.found()
-    assert not lost, lost
+    with kmemleak.nothing_lost():
+        for _ in range(3):
+            hook.load()
+            use_everything(hook, cgroup, names)
+            hook.unload()
+            for parameters in ({"redirect": "no_such_symbol"}, {"observe": [names[0], names[0]]},
+                               {"enabled": "foo"}):
+                try:
+                    hook.load(**parameters)
+                except OSError:
+                    pass
+                assert not hook.loaded
 
 
 def test_nothing_is_lost_while_loaded(hook, cgroup, symbols):
     """Parents and banners that come and go take their memory with them."""
     names = [name for name, _ in zip(symbols.listable(), range(10))]
-    hook.load()
-    for _ in range(3):
-        use_everything(hook, cgroup, names)
-        hook.write("remove_parent", names[0])
-        hook.write("add_parent", LOCAL_SHOW)
-    lost = kmemleak.found()
-    assert not lost, lost
+    with kmemleak.nothing_lost():
+        hook.load()
+        for _ in range(3):
+            use_everything(hook, cgroup, names)
+            hook.write("remove_parent", names[0])
+            hook.write("add_parent", LOCAL_SHOW)

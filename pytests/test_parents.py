@@ -293,12 +293,8 @@ def churned(symbols):
 @pytest.fixture
 def nothing_lost():
     """Ask for it before the module: unloaded, it has lost no memory, where the kernel can tell."""
-    can_tell = kmemleak.why_not() is None
-    if can_tell:
-        kmemleak.forget()
-    yield
-    lost = kmemleak.found() if can_tell else ""
-    assert not lost, lost
+    with kmemleak.nothing_lost():
+        yield
 
 
 def test_change_under_readers(nothing_lost, loaded, symbols, files):

@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import shlex
 
 import memevents
 from memevents import LOCAL_SHOW, SHOW
@@ -106,7 +105,7 @@ class Machine:
                 raise Difference(f"write() took {got}, not {_names(wanted) if wanted else taken}")
         if name == "remove_parent" and not wanted:
             self._forget()
-        self._look_at_stats()
+        self._glance()
         if name == "enabled" and was != self.model.enabled:
             self.look()
 
@@ -156,7 +155,8 @@ class Machine:
         if got != wanted:
             raise Difference(f"a call from {symbol} printed {got!r}, not {wanted!r}")
 
-    def _look_at_stats(self):
+    def _glance(self):
+        """Compare what a few calls to the kernel tell; raises Difference."""
         text = self.hook.read("stats")
         rows = {row.parent: (row.redirect, row.hits, row.redirected)
                 for row in memevents.parse_stats(text).values()}
@@ -168,17 +168,17 @@ class Machine:
         banner = self.hook.read("banner").encode()
         if banner != self.model.banner + b"\n":
             raise Difference(f"banner is {banner!r}, not {self.model.banner!r}")
+        if self.hook.parents() != set(self.model.parents):
+            raise Difference(f"parents/ has {self.hook.parents()}, not {set(self.model.parents)}")
 
     def look(self):
         """Compare everything there is; raises Difference."""
-        self._look_at_stats()
+        self._glance()
         if bool(memevents.traced()) != self.model.enabled:
             raise Difference(f"enabled is {self.model.enabled}, enabled_functions says "
                              f"{memevents.traced()}")
         if self.hook.boolean("enabled") != self.model.enabled:
             raise Difference("enabled")
-        if self.hook.parents() != set(self.model.parents):
-            raise Difference(f"parents/ has {self.hook.parents()}, not {set(self.model.parents)}")
         for name, parent in self.model.parents.items():
             if self.hook.boolean("parents", name, "redirect") != parent.redirect \
                     or self.hook.hits(name) != (parent.hits, parent.redirected):
@@ -189,20 +189,38 @@ def _names(errnos):
     return " or ".join(errno.errorcode[number] for number in errnos) or "success"
 
 
+def _escaped(data, plain):
+    """Return bytes as printable ASCII: those that plain(byte) is false of in octal, as \\ooo."""
+    return "".join(chr(byte) if plain(byte) else f"\\{byte:03o}" for byte in data)
+
+
+def _write_in_shell(path, data):
+    if not data:    # dd, as everything else in a shell, makes no write() of nothing
+        return f"python3 -c 'import os; os.write(1, b\"\")' >{path}"
+    text = _escaped(data, lambda byte: 0x30 <= byte < 0x7f and byte != 0x5c)
+    return f"printf '{text}' | dd bs=1M iflag=fullblock of={path} conv=notrunc 2>/dev/null"
+
+
 def as_shell(command):
-    """Return a command as a line for the shell."""
-    def quoted(data):
-        return "".join(chr(byte) if 0x30 <= byte < 0x7f and byte != 0x5c else f"\\{byte:03o}"
-                       for byte in data.encode("latin-1"))
+    """Return a command as a line for bash, in printable ASCII.
+
+    It writes the same bytes, but opens the file for each write: how it was done
+    stands behind it, and the exact form of a command is its JSON.
+    """
     if command[0] == "read":
         return f"cat memory.events{'.local' if command[1] == LOCAL_SHOW else ''} >/dev/null"
     if command[0] == "load":
-        return "rmmod memevents_hook; insmod memevents_hook.ko " + " ".join(
-            shlex.quote(f'{name}="{value}"') for name, value in command[1].items())
+        words = [_escaped(f'{name}="{value}"'.encode("latin-1"),
+                          lambda byte: 0x20 <= byte < 0x7f and chr(byte) not in "\\'")
+                 for name, value in command[1].items()]
+        # Where it is refused the machine goes on with the defaults.
+        return " ".join(["rmmod memevents_hook; insmod memevents_hook.ko",
+                         *(f"$'{word}'" for word in words), "|| insmod memevents_hook.ko"])
     _, manner, name, pieces, offset = command
-    lines = [f"printf '{quoted(piece)}' | dd bs=1M iflag=fullblock of={memevents.ROOT}/{name}"
-             f" conv=notrunc 2>/dev/null" for piece in pieces]
-    return "; ".join(lines) + f"  # {manner}, offset {offset}"
+    # As writev(): what comes after a piece that was refused is not written.
+    lines = [_write_in_shell(f"{memevents.ROOT}/{name}", piece.encode("latin-1"))
+             for piece in pieces]
+    return " && ".join(lines) + f"  # {manner}, offset {offset}"
 
 
 def fuzz(machine, seed, writes, say=lambda text: None):
@@ -230,16 +248,22 @@ def fuzz(machine, seed, writes, say=lambda text: None):
                 next_look = done + LOOK_EVERY
                 machine.look()
                 say(f"{done} writes, {machine.counts['refused']} refused")
+        machine.look()
         machine.stop()
     except Exception as error:
         raise Difference(report(error, seed, machine, since_load)) from error
 
 
 def report(error, seed, machine, commands):
-    """Return what a person needs to get to the error again."""
+    """Return what a person needs to get to the error again, in printable ASCII.
+
+    The last line is the commands in JSON.
+    """
     shown = commands[-20:]
+    what = _escaped(f"{error}".encode(errors="backslashreplace"),
+                    lambda byte: 0x20 <= byte < 0x7f or byte == 0x0a)
     return "\n".join([
-        f"{error}", f"seed {seed}, after {machine.counts}; {len(commands)} commands since the load"
+        what, f"seed {seed}, after {machine.counts}; {len(commands)} commands since the load"
         f"{', the last 20' if len(shown) < len(commands) else ''}:",
         *(as_shell(command) for command in shown),
         "to be replayed (python3 -m fuzz --replay FILE):", json.dumps(commands),
@@ -261,7 +285,7 @@ def shrink(make_machine, commands, tries=200):
         machine = make_machine()
         try:
             replay(machine, candidate)
-        except Difference:
+        except Exception:       # as fuzz() takes it: a file that reads as nonsense, an errno
             return True
         finally:
             try:

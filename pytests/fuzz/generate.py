@@ -177,24 +177,28 @@ class Generator:
             pass
         return False
 
+    def _split(self, name, data):
+        """Return data in pieces, for one writev(): whole or cut, and something behind it."""
+        cut = self._random.choice([0, len(data), self._random.randint(0, len(data))])
+        if name in ("add_parent", "remove_parent"):
+            more = self._symbol(name == "remove_parent")
+        else:
+            more = self._boolean()
+        # The kernel leaves an empty piece of several out.
+        return [piece for piece in (data[:cut], data[cut:], more) if piece] or [b" "]
+
     def _write(self):
         while True:
             name, data = self._file()
-            if self._unknown(name, data):
+            manner = self._random.choices(["open", "kept", "pwrite", "seek", "writev"],
+                                          [30, 40, 10, 10, 10])[0]
+            pieces = self._split(name, data) if manner == "writev" else [data]
+            if any(self._unknown(name, piece) for piece in pieces):
                 continue
-            if self._costs(name, data) and self._random.random() > 0.15:
+            if any(self._costs(name, piece) for piece in pieces) and self._random.random() > 0.15:
                 continue
             break
-        manner = self._random.choices(["open", "kept", "pwrite", "seek", "writev"],
-                                      [30, 40, 10, 10, 10])[0]
         offset = self._random.choice(OFFSETS) if manner in ("pwrite", "seek") else 0
-        pieces = [data]
-        if manner == "writev":
-            if name in ("redirect", "banner", "reset") or name.startswith("parents/"):
-                cut = self._random.randint(0, len(data))
-                pieces = [data[:cut], data[cut:], self._boolean()]
-            # The kernel leaves an empty piece of several out.
-            pieces = [piece for piece in pieces if piece] or [b" "]
         return ["write", manner, name, [piece.decode("latin-1") for piece in pieces], offset]
 
     def _list(self):
