@@ -25,16 +25,16 @@ def _write(name, text):
 
 
 @contextlib.contextmanager
-def tracer(name):
-    """A tracer of ftrace's own over every function; skips where the kernel lacks it.
+def tracer(name, only=None):
+    """A tracer of ftrace's own over every function, or one only; skips where the kernel lacks it.
 
-    With MEMEVENTS_SCALE below 1 it is over those that reading the files runs through.
+    With MEMEVENTS_SCALE below 1 not every one: those that reading the files runs through.
     """
     known = memevents.read_file(os.path.join(TRACEFS, "available_tracers")).decode().split()
     if name not in known:
         pytest.skip(f"this kernel has no tracer {name}")
-    if scale.SCALE < 1:
-        _write("set_ftrace_filter", "*memory* *seq* *kernfs* *cgroup*")
+    if only or scale.SCALE < 1:
+        _write("set_ftrace_filter", only or "*memory* *seq* *kernfs* *cgroup*")
     try:
         _write("current_tracer", name)
         yield
