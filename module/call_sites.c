@@ -16,6 +16,10 @@
 
 #include "call_sites.h"
 
+#ifdef CONFIG_ARM64
+#include <asm/debug-monitors.h>
+#endif
+
 #if defined(CONFIG_X86_64)
 
 #define INSN_STEP 1
@@ -97,25 +101,37 @@ static bool decode(const u8 *text, size_t len, unsigned long addr,
 /* No instruction of the architecture is longer. */
 #define INSN_MAX 15
 
-/**
- * call_site_before() - the call that has a return address
- * @return_ip: the return address
- *
- * Instructions cannot be told backwards, but where one begins can be asked: the
- * last one that begins before the return address is the call.
- *
- * Context: may sleep; takes the locks of kprobes.
- * Return: the address of the call instruction; of its last byte where the kernel
- * does not tell (a trampoline, a static call, or code that may not be probed).
+/*
+ * Instructions cannot be told backwards, but where one begins can be asked. The
+ * last byte where the kernel does not tell.
  */
-unsigned long call_site_before(unsigned long return_ip)
+static unsigned long insn_before(unsigned long addr)
 {
 	unsigned int len;
 
 	for (len = 1; len <= INSN_MAX; len++)
-		if (symbol_is_insn(return_ip - len))
-			return return_ip - len;
-	return return_ip - 1;
+		if (symbol_is_insn(addr - len))
+			return addr - len;
+	return addr - 1;
+}
+
+/* Any call, of @len bytes; the breakpoint of a kprobe may stand on it. */
+static bool is_call(const u8 *text, size_t len)
+{
+	/* A prefix: which registers are meant, or one that only fills. */
+	if ((text[0] & 0xf0) == 0x40 || text[0] == 0x2e) {
+		text++;
+		len--;
+	}
+	switch (text[0]) {
+	case 0xcc:
+	case 0xe8: /* call rel32 */
+		return len == 5;
+	case 0xff: /* call through a register or memory */
+		return len > 1 && (text[1] & 0x38) == 0x10;
+	default:
+		return false;
+	}
 }
 
 #elif defined(CONFIG_ARM64)
@@ -143,14 +159,60 @@ static bool decode(const u8 *text, size_t len, unsigned long addr,
 }
 
 /* Every instruction is as long as every other. */
-unsigned long call_site_before(unsigned long return_ip)
+#define INSN_MAX INSN_STEP
+
+static unsigned long insn_before(unsigned long addr)
 {
-	return return_ip - INSN_STEP;
+	return addr - INSN_STEP;
+}
+
+/* Any call; the breakpoint of a kprobe may stand on it. */
+static bool is_call(const u8 *text, size_t len)
+{
+	__le32 raw;
+	u32 insn;
+
+	memcpy(&raw, text, sizeof(raw));
+	insn = le32_to_cpu(raw);
+	return (insn & 0xfc000000) == 0x94000000 || /* bl */
+	       (insn & 0xfffffc1f) == 0xd63f0000 || /* blr */
+	       insn == BRK64_OPCODE_KPROBES;
 }
 
 #else
 #error "memevents_hook decodes calls on x86_64 and arm64 only"
 #endif
+
+static bool call_stands_at(unsigned long addr, size_t len)
+{
+	u8 text[INSN_MAX] = {};
+
+	return !copy_from_kernel_nofault(text, (void *)addr, len) &&
+	       is_call(text, len);
+}
+
+/**
+ * call_site_before() - the call that has a return address
+ * @return_ip: the return address
+ *
+ * The instruction before it, but for a trampoline that function_graph or a
+ * kretprobe has put in the return address's place: no call leads there, and
+ * what stands before its first byte is another function's.
+ *
+ * Context: may sleep; takes the locks of kprobes.
+ * Return: the address of the call instruction; of its last byte where the kernel
+ * does not tell (a trampoline of BPF, a static call, or code that may not be
+ * probed); @return_ip where there is none.
+ */
+unsigned long call_site_before(unsigned long return_ip)
+{
+	const unsigned long addr = insn_before(return_ip);
+
+	if (symbol_starts_at(return_ip) &&
+	    !call_stands_at(addr, return_ip - addr))
+		return return_ip;
+	return addr;
+}
 
 /* Longer than any function; a symbol that claims more is none. */
 #define BODY_MAX SZ_1M

@@ -55,6 +55,22 @@ bool symbol_at(unsigned long addr, char *name, struct symbol_range *range)
 	return true;
 }
 
+/**
+ * symbol_starts_at() - does a symbol start at an address?
+ * @addr: the address; of the core kernel, a module or a BPF program
+ *
+ * Context: any.
+ * Return: true where one does.
+ */
+bool symbol_starts_at(unsigned long addr)
+{
+	char text[KSYM_SYMBOL_LEN];
+	unsigned long offset, size;
+
+	sprint_symbol(text, addr);
+	return parse_symbol(text, &offset, &size) && !offset;
+}
+
 /* Disabled, a probe patches nothing: registering it only asks questions. */
 static int probe_once(struct kprobe *kp)
 {

@@ -31,6 +31,7 @@ static inline bool symbol_range_overlaps(const struct symbol_range *a,
 }
 
 bool symbol_at(unsigned long addr, char *name, struct symbol_range *range);
+bool symbol_starts_at(unsigned long addr);
 bool symbol_is_insn(unsigned long addr);
 bool symbol_is_function(unsigned long start);
 int symbol_find(const char *name, struct symbol_range *range);

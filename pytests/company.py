@@ -32,18 +32,18 @@ def _write(name, text):
 
 
 @contextlib.contextmanager
-def tracer(name):
-    """A tracer of ftrace's own over every function; skips where the kernel lacks it.
+def tracer(name, only=None):
+    """A tracer of ftrace's own over every function, or one only; skips where the kernel lacks it.
 
-    With MEMEVENTS_SCALE below 1 it is over those that reading the files runs through. Yields a
-    `look(read)`: how often the trace of read() has each parent; with the tracer `function`, each
+    With MEMEVENTS_SCALE below 1 not every one: those that reading the files runs through. Yields
+    a `look(read)`: how often the trace of read() has each parent; with the tracer `function`, each
     parent's call of the target.
     """
     known = memevents.read_file(os.path.join(TRACEFS, "available_tracers")).decode().split()
     if name not in known:
         pytest.skip(f"this kernel has no tracer {name}")
-    if scale.SCALE < 1:
-        _write("set_ftrace_filter", "*memory* *seq* *kernfs* *cgroup*")
+    if only or scale.SCALE < 1:
+        _write("set_ftrace_filter", only or "*memory* *seq* *kernfs* *cgroup*")
     try:
         _write("current_tracer", name)
         yield lambda read: _traced(name, read)

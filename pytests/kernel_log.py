@@ -109,14 +109,14 @@ class KernelLog:
         """Return the texts of the records after mark."""
         return [record.text for record in self.records()[mark:]]
 
-    def module_lines(self, mark=0):
-        """Return our module's lines after mark, without its prefix.
+    def module_lines(self, mark=0, prefix=PREFIX):
+        """Return our module's lines after mark, without its prefix; or another's that has prefix.
 
         What the module loader says about a module's taint bears the same
         prefix and is left out.
         """
-        return [text[len(PREFIX):] for text in self.since(mark)
-                if text.startswith(PREFIX) and "taint" not in text]
+        return [text[len(prefix):] for text in self.since(mark)
+                if text.startswith(prefix) and "taint" not in text]
 
     def splats(self, expected=()):
         """Return the texts that tell of a fault; among ours, whatever is critical.

@@ -6,6 +6,7 @@ in it.
 
 import os
 import platform
+import re
 import struct
 
 import pytest
@@ -46,6 +47,24 @@ def direct_jumps(start, end, target):
     if platform.machine() == "aarch64":
         return _branches(start, end, target, 0b000101)
     return _relative(start, end, target, {b"\xe9": "<i", b"\xeb": "<b"})
+
+
+def does_nothing(address, text, thunks):
+    """Whether all that a function does is to return a number. x86_64 only.
+
+    text: its first bytes, of address. thunks: the addresses of what may stand for a `ret`.
+    """
+    match = _DOES_NOTHING.match(text)
+    if not match:
+        return False
+    rel = match["rel"]
+    return not rel or address + match.end() + struct.unpack("<i", rel)[0] in thunks
+
+
+#: padding; endbr64; ftrace's nop; xor eax,eax or mov eax,NUMBER; ret or jmp THUNK
+_DOES_NOTHING = re.compile(
+    rb"\x90*(\xf3\x0f\x1e\xfa)?(\x0f\x1f\x44\0\0|\x66\x66\x66\x66\x90)?"
+    rb"(\x31\xc0|\xb8.{4}|\x48\xc7\xc0.{4})(\xc3|\xe9(?P<rel>.{4}))", re.DOTALL)
 
 
 def _branches(start, end, target, opcode):

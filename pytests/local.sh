@@ -105,7 +105,8 @@ watch()
 	fi
 	# In the background, so that the shell hears a signal at once.
 	awk -v live=$live -v stats=$tree/stats -f pytests/watch.awk &
-	trap 'kill $! 2> /dev/null || :; wait $! || :; exit 0' INT TERM
+	# What is killed dash has a word about, where it is waited for.
+	trap 'kill $! 2> /dev/null || :; wait $! 2> /dev/null || :; exit 0' INT TERM
 	wait $! || :
 }
 

@@ -22,9 +22,11 @@ FLIPS_TRACEPOINT = scaled(20)   # of the event: a grace period each
 TRACERS = scaled(40)            # that come or go beside the hook
 FLIPS_BANNER = scaled(1000)     # writes to banner
 RESETS = scaled(100)            # writes to reset under readers
+READS_SEARCHED = scaled(1000)   # of each file, with the table full and the cache bypassed
 
 # Not scaled
 MAX_PARENTS = 256               # the module's limit
 CHURNED_PARENTS = 1000          # added and removed under readers
+CHURNED_SEARCHED = 40           # the same, with the cache bypassed
 
 DEADLINE = 180.0                # seconds a test waits for a state, at most

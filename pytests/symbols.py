@@ -53,6 +53,10 @@ class Symbols:
         return [name for name in self.between("__entry_text_start", "__entry_text_end")
                 if name.startswith(("entry_", "asm_", "el0t_", "el1h_"))]
 
+    def init_code(self):
+        """Return names of functions that were freed when the kernel had started."""
+        return self.between("_sinittext", "_einittext")
+
     def listable(self):
         """Yield names of functions that can be listed, spread over the kernel's text.
 

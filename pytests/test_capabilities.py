@@ -8,7 +8,9 @@ import pytest
 
 import capabilities
 import memevents
+import peer as peers
 from memevents import SHOW, TARGET
+from test_other import CALLED
 from test_stats import check_format
 
 ADDRESSES = ["stats", "target", f"parents/{SHOW}/range", f"parents/{SHOW}/call_sites"]
@@ -39,6 +41,19 @@ def test_root_without_cap_syslog(loaded):
         assert addresses(text) == ["0x0"] * len(addresses(full))
         words = [word for word in full.split() if not addresses(word)]
         assert [word for word in text.split() if not addresses(word)] == words
+
+
+def test_a_bare_address_is_an_address_too(hook, peer):
+    """`other_last` has one where the caller's module has gone."""
+    # While anything is hooked, ftrace keeps the names of a module's init code that is freed, and
+    # the next module may get its place: loaded off, for that place to have no name afterwards.
+    hook.load(enabled=False)
+    peer(peers.CALLER)
+    hook.write("enabled", "1")
+    memevents.read_file(CALLED)
+    peers.unload(peers.CALLER)
+    assert memevents.parse_address(hook.read("other_last").rstrip("\n")) > 1 << 32
+    assert capabilities.in_child(lessen, lambda: hook.read("other_last")) == "0x0\n"
 
 
 def test_kallsyms_does_the_same(loaded):

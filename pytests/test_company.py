@@ -204,6 +204,7 @@ def test_a_kretprobe_and_we_both_count(hook, watch, cgroup, originals):
             assert (cgroup.read_events(), cgroup.read_local()) == originals
         assert hook.number("other_hits") == 2 * READS
         assert hook.hits(SHOW) == hook.hits(LOCAL_SHOW) == (0, 0)
+        assert "trampoline" in hook.read("other_last")
         hook.write("reset", "1")
 
     hook.load()

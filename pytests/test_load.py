@@ -8,8 +8,10 @@ import subprocess
 
 import pytest
 
+import company
 import memevents
 from memevents import LOCAL_SHOW, SHOW, TARGET
+from symbols import blacklist, traceable
 
 PARAMETERS = os.path.join("/sys/module", memevents.MODULE, "parameters")
 
@@ -188,6 +190,35 @@ def test_refused_by_what_they_name(hook, kernel_log, symbols):
         assert first in line and second in line
         return
     pytest.skip("this kernel has no two names for one function that ftrace knows")
+
+
+def check_target_refused(any_target, kernel_log, number, target):
+    """The same, of what is to be the target."""
+    mark = kernel_log.mark()
+    with memevents.expect_errno(number, target):
+        any_target.load(target=target)
+    assert not any_target.loaded and not os.path.exists(any_target.root)
+    assert memevents.traced(target) is None and not memevents.leftovers()
+    line, = kernel_log.module_lines(mark, any_target.name + ": ")
+    assert line.startswith(target + ": "), line
+    return line
+
+
+def test_refused_targets(any_target, kernel_log):
+    """A name of nothing, and of a variable."""
+    for number, target, why in ((errno.ENOENT, "no_such_symbol", "no such symbol"),
+                                (errno.EINVAL, "jiffies", "not a function")):
+        assert why in check_target_refused(any_target, kernel_log, number, target)
+
+
+def test_a_target_that_ftrace_does_not_know(any_target, kernel_log, symbols):
+    """Assembly that takes a kprobe has no place for a hook."""
+    name = next(name for name in ("copy_page", "clear_page_rep", "csum_partial")
+                if symbols.count[name] == 1 and name not in blacklist() | set(traceable()))
+    with company.plain_kprobe(name, post=False):
+        pass
+    line = check_target_refused(any_target, kernel_log, errno.EINVAL, name)
+    assert "not a function that can be hooked" in line
 
 
 def test_as_many_parents_as_there_may_be(hook, symbols, kernel_log):

@@ -194,6 +194,9 @@ def test_watch(loaded, cgroup, watching):
     assert columns_of(frame, "[other]")[1] == "-"
     table = [line for line in frame if line.startswith(("parent ", SHOW, LOCAL_SHOW, "[other]"))]
     assert len(table) == 4 and len({len(line) for line in table}) == 1, table
+    frame = watch.wait(lambda frame: columns_of(frame, SHOW)[3] == "0", "no rate any more")
+    parent, redirect, hits, rate, redirected, redirected_rate = columns_of(frame, SHOW)
+    assert int(hits) == int(redirected) == loaded.hits()[0] and redirected_rate == "0"
     # Nothing is wiped before it is drawn anew.
     assert watch.seen.startswith(ENTER) and watch.seen.count(ENTER) == 1
     assert b"\x1b[2J" not in watch.seen and b"\x1b[H\x1b[J" not in watch.seen
@@ -236,5 +239,5 @@ def test_watch_into_a_pipe(loaded):
     watch.terminate()
     seen += watch.stdout.read()
     assert watch.wait(scale.DEADLINE) == 0
-    assert b"\x1b" not in seen
+    assert b"\x1b" not in seen and b"Terminated" not in seen, seen
     watch.stdout.close()

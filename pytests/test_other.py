@@ -66,6 +66,25 @@ def test_a_caller_that_has_gone(loaded, peer):
     assert loaded.number("other_hits") == 1
 
 
+def test_it_outlives_changes_of_the_list(loaded, cgroup, symbols):
+    """Others that come and go leave it; `reset` alone empties it, for good."""
+    name = next(symbols.listable())
+    loaded.write("remove_parent", LOCAL_SHOW)
+    cgroup.read_local()
+    last = loaded.read("other_last")
+    assert last.startswith(LOCAL_SHOW + "+")
+    for file in ("add_parent", "remove_parent"):
+        loaded.write(file, name)
+        assert loaded.read("other_last") == last, file
+    loaded.write("reset", "1")
+    assert loaded.read("other_last") == ""
+    for file in ("add_parent", "remove_parent"):
+        loaded.write(file, name)
+        assert loaded.read("other_last") == "", file
+    cgroup.read_local()
+    assert loaded.read("other_last") == last
+
+
 def test_never_redirected(hook, peer, cgroup):
     """With every listed parent redirected, others still run the kernel's own."""
     peer(peers.CALLER)

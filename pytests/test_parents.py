@@ -1,5 +1,6 @@
 """The list at run time: adding, removing, resetting, and every refusal with its aftermath."""
 
+import contextlib
 import errno
 import os
 
@@ -10,9 +11,10 @@ import memcg
 import memevents
 import peer as peers
 import scale
+import tracing
 from memevents import BANNER, LOCAL_SHOW, SHOW, TARGET
 from readers import Readers
-from symbols import module_functions
+from symbols import blacklist, module_functions
 
 LINE = BANNER.encode() + b"\n"
 
@@ -191,6 +193,39 @@ def test_entry_code(loaded, symbols):
             loaded.write("add_parent", name)
 
 
+def test_data_of_each_cpu(loaded, symbols):
+    """A variable's offset in each CPU's own data is no address: to newer kernels, nothing."""
+    names = symbols.names & {"runqueues", "this_cpu_off", "cpu_number", "__preempt_count",
+                             "irq_stat"}
+    if not names:
+        pytest.skip("this kernel's kallsyms has no data (CONFIG_KALLSYMS_ALL)")
+    before = loaded.state()
+    for name in names:
+        with pytest.raises(OSError) as refused:
+            loaded.write("add_parent", name)
+        assert refused.value.errno in (errno.EINVAL, errno.ENOENT), name
+    assert loaded.state() == before
+
+
+def test_code_that_is_gone(loaded, symbols):
+    """What ran once, at the kernel's start, has a name but no place any more."""
+    names = [name for name in symbols.init_code()
+             if symbols.count[name] == 1 and not name.startswith("__pfx_")]
+    assert len(names) > 100
+    for name in names[:2] + names[len(names) // 2:][:2] + names[-2:]:
+        with loaded.refuses(errno.EINVAL, name):
+            loaded.write("add_parent", name)
+
+
+def test_code_that_may_not_be_probed(loaded, symbols):
+    """What kprobes itself needs."""
+    names = sorted(name for name in blacklist() if symbols.count[name] == 1)
+    assert names
+    for name in names[::1 + len(names) // 10]:
+        with loaded.refuses(errno.EINVAL, name):
+            loaded.write("add_parent", name)
+
+
 def test_a_modules_function(loaded, peer):
     """A module's function could go away with its module: neither another's nor our own."""
     peer(peers.CALLER)
@@ -250,17 +285,23 @@ def test_full(full, symbols):
 
 
 def test_exact_with_a_full_list(full, cgroup, originals, files):
-    """Each of many reads of both files is in exactly one row; then rmmod under readers."""
+    """Each of many reads of both files is in exactly one row; then rmmod under readers.
+
+    Most are of call sites that the module has cached, some are searched for among all rows.
+    """
     fds = [os.open(path, os.O_RDONLY) for path in (cgroup.events, cgroup.local)]
     wanted = [LINE + originals[0], originals[1]]
-    pread = os.pread
-    for _ in range(scale.READS_256_PARENTS):
-        for fd, text in zip(fds, wanted):
-            if pread(fd, memcg.PAGE, 0) != text:
-                assert pread(fd, memcg.PAGE, 0) == text
+    count = 0
+    for cache, reads in ((contextlib.nullcontext(), scale.READS_256_PARENTS),
+                         (tracing.bypassing_the_cache(), scale.READS_SEARCHED)):
+        with cache:
+            for number in range(reads):
+                for fd, text in zip(fds, wanted):
+                    assert os.pread(fd, memcg.PAGE, 0) == text, number
+        count += reads
+        assert {row.hits for row in full.stats().values()} == {0, count}
     for fd in fds:
         os.close(fd)
-    count = scale.READS_256_PARENTS
     got = {name: row[3:] for name, row in full.stats().items() if row.hits}
     assert got == {SHOW: (True, count, count), LOCAL_SHOW: (False, count, 0)}
     with Readers(files) as readers:
@@ -269,6 +310,12 @@ def test_exact_with_a_full_list(full, cgroup, originals, files):
 
 
 # Changing the list under readers
+
+@pytest.fixture(params=[False, True], ids=["cached", "searched"])
+def searched(request, loaded):
+    """Whether every call is searched for in the list, or only those of no known call site."""
+    with tracing.bypassing_the_cache() if request.param else contextlib.nullcontext():
+        yield request.param
 
 
 def churn(add, remove, names, each=lambda number: None):
@@ -297,9 +344,11 @@ def nothing_lost():
         yield
 
 
-def test_change_under_readers(nothing_lost, loaded, symbols, files):
+def test_change_under_readers(nothing_lost, loaded, searched, symbols, files):
     """Half of them with the hook on all the time: not one hit of the others is lost."""
     names = churned(symbols)[::2]
+    if searched:
+        names = names[:scale.CHURNED_SEARCHED]
     with Readers(files) as readers, loaded.writer("add_parent") as add, \
             loaded.writer("remove_parent") as remove:
         churn(add, remove, names)
@@ -314,19 +363,30 @@ def test_change_and_flip_under_readers(nothing_lost, loaded, symbols, files):
     """The other half while `enabled` flips: never a wrong text, never a call too many."""
     names = churned(symbols)[1::2]
     every = max(1, len(names) // 20)
+    least = [0, 0]
+    begun = [0, 0]
 
     with Readers(files) as readers, loaded.writer("add_parent") as add, \
             loaded.writer("remove_parent") as remove, loaded.writer("enabled") as enable:
         def flip(number):
             if number % every == 0:
-                value = number // every & 1
-                readers.switch.flip(value, lambda: enable(b"01"[value:value + 1]))
+                switch(number // every & 1)
+
+        def switch(value):
+            if value == 0:
+                # Those that began and ended while it was on have surely been counted.
+                least[:] = [count + max(0, readers.ended(file) - begun[file])
+                            for file, count in enumerate(least)]
+            readers.switch.flip(value, lambda: enable(b"01"[value:value + 1]))
+            if value == 1:
+                begun[:] = [readers.begun(file) for file in (0, 1)]
         churn(add, remove, names, flip)
-        readers.switch.flip(1, lambda: enable(b"1"))
+        switch(1)
         readers.wait_reads(2)
+        switch(0)
     for file, parent in enumerate((SHOW, LOCAL_SHOW)):
         hits, redirected = loaded.hits(parent)
-        assert 0 < hits <= readers.ended(file)
+        assert 0 < least[file] <= hits <= readers.ended(file)
         assert redirected == (hits if parent == SHOW else 0)
     assert loaded.number("other_hits") == 0
     assert loaded.parents() == {SHOW, LOCAL_SHOW}

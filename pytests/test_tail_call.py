@@ -10,6 +10,7 @@ import struct
 
 import pytest
 
+import company
 import memevents
 from call_sites import sites
 from kernel_text import direct_jumps, kernel_bytes
@@ -98,6 +99,19 @@ def test_the_callers_caller_as_a_parent(hook, route):
     assert hook.hits(route.calls_it)[0] >= 1 and hook.hits(route.calls_it)[1] == 0
     assert hook.hits(route.jumps) == (0, 0)
     assert hook.number("other_hits") == others
+
+
+@pytest.mark.parametrize("other, trampoline", [
+    pytest.param(lambda route: company.probe(("r", route.jumps)), "trampoline", id="kretprobe"),
+    pytest.param(lambda route: company.tracer("function_graph", only=route.jumps),
+                 "return_to_handler", id="function_graph"),
+])
+def test_a_trampoline_as_the_caller(hook, route, other, trampoline):
+    """Who has put it in the return address's place has it returned to: no call stands before it."""
+    with other(route):
+        memevents.read_file(route.file)
+        name, _, place = hook.read("other_last").partition("+")
+    assert trampoline in name and place.startswith("0x0/"), (name, place)
 
 
 def test_a_short_jump(any_target, symbols):

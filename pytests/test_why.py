@@ -1,6 +1,9 @@
 """`why`: an honest line for the hook and for each parent."""
 
+import errno
+
 import memevents
+import peer as peers
 from memevents import LOCAL_SHOW, SHOW, TARGET
 
 
@@ -28,6 +31,19 @@ def test_hook_off(loaded):
     assert all("hook off" in reason for reason in loaded.why().values())
     loaded.write("enabled", "1")
     assert loaded.why()[TARGET] == loaded.why()[SHOW] == "ok"
+
+
+def test_refused(hook, peer):
+    """Said until `enabled` is written again; the parents are as with any hook that is off."""
+    hook.load(enabled=False)
+    peer(peers.IPMODIFY)
+    with hook.refuses(errno.EBUSY):
+        hook.write("enabled", "1")
+    why = hook.why()
+    assert why.pop(TARGET).startswith("refused: another IPMODIFY user has the target")
+    assert len(why) == 2 and all("hook off" in reason for reason in why.values())
+    hook.write("enabled", "0")
+    assert hook.why()[TARGET] == "hook off"
 
 
 def test_redirect_off(loaded):

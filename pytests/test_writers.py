@@ -3,10 +3,12 @@
 import errno
 import multiprocessing
 import random
+import subprocess
 
 import memevents
 import scale
-from memevents import LOCAL_SHOW, SHOW
+from memevents import BANNER, LOCAL_SHOW, SHOW
+from readers import Readers
 
 #: What a command may meet because another has come first.
 OVERTAKEN = {
@@ -74,3 +76,36 @@ def test_everybody_at_once(loaded, cgroup, originals, symbols):
     assert cgroup.read_events() == b"after all\n" + originals[0]
     assert cgroup.read_local() == originals[1]
     assert loaded.hits() == (1, 1)
+
+
+#: As long as it can: add and remove a parent ($1), and reset.
+CHANGE = 'while :; do echo "$1" > add_parent; echo 1 > reset; echo "$1" > remove_parent; done'
+
+
+def test_unload_under_writers(hook, cgroup, originals, symbols):
+    """rmmod comes between two writes, with readers in the replacement: it is busy, or it goes."""
+    name = next(symbols.listable())
+    line = BANNER.encode() + b"\n"
+    files = [(cgroup.events, {0: originals[0], 1: line + originals[0]}),
+             (cgroup.local, dict.fromkeys((0, 1), originals[1]))]
+
+    def gone():
+        try:
+            hook.unload()
+        except OSError as error:
+            assert error.errno in (errno.EAGAIN, errno.EBUSY), error
+            return False
+        return True
+
+    for _ in range(3):
+        hook.load()
+        with subprocess.Popen(["sh", "-c", CHANGE, "sh", name], cwd=hook.root,
+                              stderr=subprocess.DEVNULL) as writer:
+            try:
+                with Readers(files) as readers:
+                    memevents.wait_for(lambda: name in hook.stats(), f"{name} in the list")
+                    readers.switch.flip(0, lambda: memevents.wait_for(gone, "the unload"))
+                    readers.wait_reads(2)
+            finally:
+                writer.kill()
+        assert not memevents.leftovers()

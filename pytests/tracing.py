@@ -61,6 +61,19 @@ def instance():
         os.rmdir(INSTANCE)
 
 
+@contextlib.contextmanager
+def bypassing_the_cache():
+    """Have the module search its list for every call, as it does while its event is enabled.
+
+    The filter matches nothing, so that nothing is recorded.
+    """
+    with instance() as trace:
+        trace.write("filter", "parent_ip==0")
+        trace.write("enable", "1")
+        yield
+        assert trace.lines() == []
+
+
 def fields(format_text):
     """Return {name: declaration} of an event's own fields, from its `format` file."""
     found = {}

@@ -3,6 +3,10 @@
  * A caller of __memory_events_show that stands in a module's text:
  * /sys/kernel/debug/peer_caller/events shows what the target prints for the
  * numbers 1000, 1001, ...
+ *
+ * On x86_64 the call can have any return address: return_to is that of a
+ * function that does nothing but return. There the target returns to, and from
+ * there the call is over.
  */
 #include <linux/atomic.h>
 #include <linux/debugfs.h>
@@ -18,6 +22,11 @@ static peer_show_t *peer_target;
 static atomic_long_t peer_events[64];
 static struct dentry *peer_dir;
 
+static unsigned long return_to;
+module_param(return_to, ulong, 0);
+MODULE_PARM_DESC(return_to,
+		 "address the target returns to (default: behind the call)");
+
 /*
  * The target has no ENDBR where only direct calls reach it, so an indirect
  * call would fault on a machine with IBT. A return does not: go there by one.
@@ -31,9 +40,12 @@ static noinline __noclone void peer_call(struct seq_file *m,
 #endif
 	asm volatile("leaq 1f(%%rip), %%rax\n\t"
 		     "pushq %%rax\n\t"
-		     "pushq %[target]\n\t" ASM_RET "1:"
+		     "testq %[return_to], %[return_to]\n\t"
+		     "jz 2f\n\t"
+		     "pushq %[return_to]\n\t"
+		     "2: pushq %[target]\n\t" ASM_RET "1:"
 		     : "+D"(m), "+S"(events)
-		     : [target] "r"(peer_target)
+		     : [target] "r"(peer_target), [return_to] "r"(return_to)
 		     : "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "cc",
 		       "memory");
 #else
