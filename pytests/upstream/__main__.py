@@ -127,7 +127,7 @@ class Comparison:
                        for which in (WITHOUT, mode)}
                 text = f"{mode}: {name}: " + "; ".join(
                     f"{which}: {', '.join(each)}" for which, each in got.items())
-                if set(got[WITHOUT]) & set(got[mode]):
+                if differences.is_flaky(got[WITHOUT], got[mode]):
                     self.flaky += 1
                     self._say(f"FLAKY: {text}")
                 else:

@@ -69,3 +69,17 @@ def sort_out(rows, without, hooked):
     told = {row.test for row in explained}
     return (explained, [name for name in differing if name not in told],
             [row for row in rows if row.test not in differing])
+
+
+def is_flaky(without, hooked):
+    """Whether a test's verdicts vary by themselves, so that they say nothing about the module.
+
+    Not where it comes out one way each time with the module, and mostly another without it.
+
+    Args:
+        without: the verdicts of some runs without the module.
+        hooked: those of some runs with it.
+    """
+    if len(set(hooked)) == 1 and 2 * without.count(hooked[0]) <= len(without):
+        return False
+    return bool(set(without) & set(hooked))

@@ -90,6 +90,16 @@ class Differences(unittest.TestCase):
             rows, without, {"a": "SKIP", "b": "not ok", "c": "ok", "d": "not ok"})
         self.assertEqual((explained, new, gone), (rows[:1], ["b", "d", "e"], rows[2:]))
 
+    def test_flaky(self):
+        """What varies without the module, not what the module makes sure of."""
+        for without, hooked, flaky in (
+                (["ok", "not ok", "ok"], ["not ok", "ok", "ok"], True),
+                (["ok", "ok", "ok"], ["not ok", "ok", "ok"], True),
+                (["ok", "not ok", "ok"], ["not ok", "not ok", "not ok"], False),
+                (["not ok", "not ok", "ok"], ["not ok", "not ok", "not ok"], True),
+                (["ok", "ok", "ok"], ["SKIP", "not ok", "SKIP"], False)):
+            self.assertEqual(differences.is_flaky(without, hooked), flaky, (without, hooked))
+
     def test_list(self):
         """Every row of the list is about runs that there are."""
         for row in differences.known():
