@@ -78,6 +78,7 @@ def kernel_log(request):
     yield log
     try:
         splats = log.splats(expected.args if expected else ())
+        addresses = log.addresses()
     except kernel_log_module.LogLost as error:
         pytest.fail(f"the kernel log cannot be vouched for: {error}", pytrace=False)
     finally:
@@ -88,6 +89,7 @@ def kernel_log(request):
     if splats:
         _stop(request, splats)
         pytest.fail("the kernel log has a splat:\n" + "\n".join(splats), pytrace=False)
+    assert not addresses, "addresses in the kernel log:\n" + "\n".join(addresses)
 
 
 @pytest.fixture(autouse=True)

@@ -55,6 +55,8 @@ SPLATS = [re.compile(pattern) for pattern in (
 #: A report of KCSAN's. The functions that raced stand in it with the modules they are of.
 _RACE = re.compile(r"BUG: KCSAN: ")
 
+_ADDRESS = re.compile(r"(?<![0-9a-f])(0x)?[0-9a-f]{12,16}(?![0-9a-f])")
+
 #: Bits of /proc/sys/kernel/tainted that loading a module of ours sets: O, E.
 TAINT_MODULE = 1 << 12 | 1 << 13
 #: W: the kernel has warned.
@@ -117,6 +119,10 @@ class KernelLog:
         """
         return [text[len(prefix):] for text in self.since(mark)
                 if text.startswith(prefix) and "taint" not in text]
+
+    def addresses(self):
+        """Return our module's lines that have a raw address in them: it shows none in the log."""
+        return [line for line in self.module_lines() if _ADDRESS.search(line)]
 
     def splats(self, expected=()):
         """Return the texts that tell of a fault; among ours, whatever is critical.

@@ -24,6 +24,8 @@ BANNER = "This is from __memory_events_show_new"
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 KO = os.environ.get("MEMEVENTS_KO") or os.path.join(HERE, "..", "module", MODULE + ".ko")
+#: Beside the tests in a guest, at the top of the project elsewhere.
+MANUAL = os.path.join(HERE, "..", "debugfs_layout.md")
 DEBUGFS = "/sys/kernel/debug"
 ROOT = os.path.join(DEBUGFS, MODULE)
 TRACEFS = "/sys/kernel/tracing"

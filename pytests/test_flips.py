@@ -105,11 +105,16 @@ def test_reset(loaded, files):
             before = [readers.ended(file) for file in (0, 1)]
             write(b"1")
             after = [readers.begun(file) for file in (0, 1)]
+            # Calls that ended before the write are forgotten, those that began after it are not.
+            ended = [readers.ended(file) for file in (0, 1)]
+            hits = [loaded.hits(parent)[0] for parent in (SHOW, LOCAL_SHOW)]
+            for file in (0, 1):
+                assert ended[file] - after[file] <= hits[file]
+                assert hits[file] <= readers.begun(file) - before[file]
         readers.wait_reads(10)
     for file, parent in enumerate((SHOW, LOCAL_SHOW)):
         hits, redirected = loaded.hits(parent)
         total = readers.ended(file)
-        # Calls that ended before the write are forgotten, those that began after it are not.
         assert 0 < total - after[file] <= hits <= total - before[file]
         assert redirected == (hits if parent == SHOW else 0)
 

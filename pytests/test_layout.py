@@ -9,9 +9,6 @@ import capabilities
 import memevents
 from memevents import LOCAL_SHOW, SHOW
 
-#: Beside the tests in a guest, at the top of the project elsewhere.
-DOCUMENT = os.path.join(memevents.HERE, "..", "debugfs_layout.md")
-
 FIELDS = ["What", "Mode", "Description", "Grammar", "Format", "Errors", "Concurrency", "Lifetime",
           "Users"]
 _FIELD = re.compile(r"^(?:- )?(?:\*\*)?(" + "|".join(FIELDS) + r"):(?:\*\*)?[ \t]*(.*)$")
@@ -62,7 +59,7 @@ def _parse_section(body):
 @pytest.fixture(scope="module")
 def sections():
     """The document's sections."""
-    with open(DOCUMENT, encoding="utf-8") as file:
+    with open(memevents.MANUAL, encoding="utf-8") as file:
         return parse(file.read())
 
 

@@ -92,7 +92,7 @@ def test_modinfo_tells_what_it_is():
 
 
 def test_dmesg_names_target_and_parents(hook, kernel_log):
-    """Symbol, size and role of each, and not one raw address."""
+    """Symbol, size and role of each. (That no line has an address is seen to after each test.)"""
     mark = kernel_log.mark()
     hook.load()
     lines = kernel_log.module_lines(mark)
@@ -107,8 +107,6 @@ def test_dmesg_names_target_and_parents(hook, kernel_log):
     for name, role in ((SHOW, "redirect"), (LOCAL_SHOW, "observe")):
         assert any(role in line for line in lines
                    if re.search(rf"(?<!\w){name}(?!\w)", line)), (name, role, lines)
-    for line in lines:
-        assert not re.search(r"(?<![0-9a-f])(0x)?[0-9a-f]{12,16}(?![0-9a-f])", line), line
 
 
 def check_refused(hook, kernel_log, number, **parameters):

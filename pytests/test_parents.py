@@ -15,6 +15,7 @@ import tracing
 from memevents import BANNER, LOCAL_SHOW, SHOW, TARGET
 from readers import Readers
 from symbols import blacklist, module_functions
+from test_stats import check_format
 
 LINE = BANNER.encode() + b"\n"
 
@@ -304,6 +305,7 @@ def test_exact_with_a_full_list(full, cgroup, originals, files):
         os.close(fd)
     got = {name: row[3:] for name, row in full.stats().items() if row.hits}
     assert got == {SHOW: (True, count, count), LOCAL_SHOW: (False, count, 0)}
+    check_format(full.read("stats"))
     with Readers(files) as readers:
         readers.switch.flip(0, full.unload)
         readers.wait_reads(2)

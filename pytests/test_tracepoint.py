@@ -29,6 +29,15 @@ def test_format(trace):
     assert set(fields) == {"parent", "parent_ip", "redirected"}
     assert "char" in fields["parent"]
     assert re.search(r"\b(long|u64)\b", fields["parent_ip"])
+    assert re.search(r"\b(bool|_Bool|u8)\b", fields["redirected"])
+
+
+def test_the_manual_has_the_same_fields(trace):
+    """By their names, in their order."""
+    with open(memevents.MANUAL, encoding="utf-8") as file:
+        section = file.read().partition("## The tracepoint")[2]
+    rows = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+    assert rows == list(tracing.fields(trace.read("format")))
 
 
 def test_off_is_off(trace, cgroup):
