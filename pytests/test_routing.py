@@ -171,14 +171,23 @@ def neighbours(hook, symbols):
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="elsewhere it would return to itself")
 def test_a_call_that_ends_its_function(loaded, peer, symbols):
-    """It returns to the first byte behind, and is its function's for all that."""
+    """It returns to the first byte behind, and is its function's for all that.
+
+    In no list, it is told by that byte, as a trampoline of a tracer is: no call stands before it.
+    """
     before, behind, edge = neighbours(loaded, symbols)
+    called = os.path.join(memevents.DEBUGFS, peers.CALLER, "events")
     stats = loaded.stats()
     assert stats[before].end == edge <= stats[behind].start
     peer(peers.CALLER, return_to=hex(edge))
     for count in range(1, 4):
-        text = memevents.read_file(os.path.join(memevents.DEBUGFS, peers.CALLER, "events"))
+        text = memevents.read_file(called)
         assert text.startswith(b"low 1000\n"), text
         assert loaded.hits(before) == (count, 0)
         assert loaded.hits(behind) == (0, 0)
     assert loaded.number("other_hits") == 0
+    for name in (before, behind):
+        loaded.write("remove_parent", name)
+    memevents.read_file(called)
+    name, _, place = loaded.read("other_last").partition("+")
+    assert symbols.address[name] == edge and place.startswith("0x0/"), (name, place)
