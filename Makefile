@@ -69,7 +69,7 @@ test-debug: setup       ## it on a kernel with KASAN, lockdep, kmemleak, fault i
 coverage: setup         ## the same, and which lines of the module it ran through; REPORT_ONLY=1
 	@$(BENCH) coverage
 
-test-boots: setup       ## lockdown, debugfs=off, signatures, ftrace dead, bpftrace, perf: a boot each
+test-boots: setup       ## lockdown, debugfs=off, signatures, ftrace dead, bpftrace, perf, checkers: a boot each
 	@$(BENCH) boots
 
 test-upstream: setup    ## the kernel's own selftests (cgroup, ftrace, livepatch) beside the module

@@ -65,42 +65,38 @@ class Doomed(Ending):
 def flip(*watched):
     """A flip finds out: it fails, pins the module, and everything goes on."""
     dead = Dead(*watched)
-    mark = dead.log.mark()
-    common.expect("refcount", dead.refcount(), 0)
-    for attempt in (1, 2):
-        common.expect(f"echo 0 > enabled, {attempt}.", common.errno_of(
-            lambda: dead.hook.write("enabled", "0")), "ENODEV")
-        common.expect("refcount", dead.refcount(), 1)
-        common.expect("enabled", dead.hook.read("enabled"), "Y\n")
-    common.said(dead.log, mark, "does not let go")
-    common.expect("rmmod", common.errno_of(dead.hook.unload), "EAGAIN")
+    _pinned(dead)
     dead.routed()
     dead.hook.write(f"parents/{SHOW}/redirect", "0")
     dead.routed(False)
     hits = dead.hook.hits(LOCAL_SHOW)[0]
     dead.routed(False)
     common.expect("calls counted", dead.hook.hits(LOCAL_SHOW)[0] - hits, 100)
-    print("why:", dead.hook.why()[TARGET])
-    common.expect("why names it", "shut itself down" in dead.hook.why()[TARGET], True)
 
 
 def dies_in_flip(*watched):
     """It dies of taking the hook out, and calls that a success: no flip of ours does."""
     doomed = Doomed(*watched)
-    mark = doomed.log.mark()
-    common.expect("refcount", doomed.refcount(), 0)
+    _pinned(doomed)
+    doomed.died()
+    doomed.routed(False)
+
+
+def _pinned(ending):
+    """No flip takes the hook out, and from the first on no rmmod the module."""
+    mark = ending.log.mark()
+    common.expect("refcount", ending.refcount(), 0)
     for attempt in (1, 2):
         common.expect(f"echo 0 > enabled, {attempt}.", common.errno_of(
-            lambda: doomed.hook.write("enabled", "0")), "ENODEV")
-        doomed.died()
-        common.expect("refcount", doomed.refcount(), 1)
-        common.expect("enabled", doomed.hook.read("enabled"), "Y\n")
-    common.said(doomed.log, mark, "does not let go")
+            lambda: ending.hook.write("enabled", "0")), "ENODEV")
+        common.expect("refcount", ending.refcount(), 1)
+        common.expect("enabled", ending.hook.read("enabled"), "Y\n")
+    common.said(ending.log, mark, "does not let go")
     for attempt in (1, 2):
-        common.expect(f"rmmod, {attempt}.", common.errno_of(doomed.hook.unload), "EAGAIN")
+        common.expect(f"rmmod, {attempt}.", common.errno_of(ending.hook.unload), "EAGAIN")
         common.expect("module loaded", memevents.module_loaded(MODULE), True)
-    doomed.routed(False)
-    common.expect("why names it", "shut itself down" in doomed.hook.why()[TARGET], True)
+    print("why:", ending.hook.why()[TARGET])
+    common.expect("why names it", "shut itself down" in ending.hook.why()[TARGET], True)
 
 
 def unload(*watched):
