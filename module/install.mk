@@ -3,8 +3,8 @@
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
-# Stated in main.c alone.
-VERSION := $(shell sed -n 's/^MODULE_VERSION("\(.*\)");$$/\1/p' module/main.c)
+# Stated in engine/main.c alone.
+VERSION := $(shell sed -n 's/^MODULE_VERSION("\(.*\)");$$/\1/p' module/engine/main.c)
 RELEASE = $(shell cat $(KDIR)/include/config/kernel.release)
 
 # Where the root of the system is, as kbuild and as packages call it.

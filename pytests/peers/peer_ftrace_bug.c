@@ -13,7 +13,7 @@
 #include <linux/string.h>
 #include <linux/vmalloc.h>
 
-#include "../../module/compat.h"
+#include "../../module/engine/compat.h"
 
 static char *symbol;
 module_param(symbol, charp, 0444);
