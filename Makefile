@@ -7,9 +7,9 @@ PYTHON ?= python3
 
 MODULE := $(CURDIR)/module
 # small modules that the tests load
-TESTED := $(addprefix $(CURDIR)/pytests/,peers example any_target)
+TESTED := $(addprefix $(CURDIR)/,module/example pytests/kmods/peers pytests/kmods/any_target)
 LOCAL  := sh pytests/local.sh
-BENCH  := $(PYTHON) -m pytests.vm
+BENCH  := $(PYTHON) -m pytests.host
 
 # make hands the variables of its command line on to what it runs: KERNELS, STRICT, TESTS,
 # REPORT_ONLY, ACCEL, MIRROR and SECURITY_MIRROR reach the bench so.
@@ -55,7 +55,7 @@ check: as-root module   ## run the tests here: on a test VM of your own
 ##@ In throw-away virtual machines with stock Debian kernels
 .PHONY: setup demo test test-debug coverage test-boots test-upstream fuzz soak bench kernels
 setup:                  ## install the packages that these need (they do it themselves)
-	@sh pytests/vm/setup.sh
+	@sh pytests/host/vm/setup.sh
 
 demo: setup             ## the main job, shown
 	@$(BENCH) demo
@@ -73,7 +73,7 @@ test-boots: setup       ## lockdown, debugfs=off, signatures, ftrace dead, bpftr
 	@$(BENCH) boots
 
 test-upstream: setup    ## the kernel's own selftests (cgroup, ftrace, livepatch) beside the module
-	@$(PYTHON) -m pytests.upstream
+	@$(PYTHON) -m pytests.host.upstream
 
 fuzz: setup             ## every file against a model, on the debug kernel; WRITES=100000 SEED=1
 	@$(BENCH) fuzz
@@ -82,7 +82,7 @@ soak: setup             ## for long, under load; CYCLES=20, the whole thing is 1
 	@$(BENCH) soak
 
 bench: setup            ## what a read costs, to the instruction; BENCH_KERNELS="6.12" BENCH_PARTS=costs
-	@$(PYTHON) -m pytests.bench
+	@$(PYTHON) -m pytests.host.cost
 
 kernels: setup          ## which kernels there are, and what of them is in the cache
 	@$(BENCH) kernels
@@ -98,17 +98,16 @@ include module/install.mk
 ##@ For contributors
 .PHONY: lint selftest test-packaging compile_commands.json
 lint: setup             ## style and static checks of everything
-	@$(PYTHON) -m pytests.lint
+	@$(PYTHON) -m pytests.host.lint
 
 selftest: setup         ## the bench's own logic, without a kernel
-	@PYTHONPATH='$(CURDIR)/pytests' \
-		$(PYTHON) -m unittest -q pytests.vm.selftest pytests.upstream.selftest fuzz.selftest
+	@$(PYTHON) -m unittest discover -q -t . -s pytests/host/unit -p '[a-z]*.py'
 
 test-packaging: setup   ## the package and DKMS on fresh Debian roots; Secure Boot
-	@$(PYTHON) -m pytests.packaging
+	@$(PYTHON) -m pytests.host.packaging
 
 compile_commands.json: module   ## for editors
-	@$(PYTHON) pytests/lint/compile_commands.py $(MODULE) $(KDIR) > $@
+	@$(PYTHON) pytests/host/lint/compile_commands.py $(MODULE) $(KDIR) > $@
 
 ##@ Help
 .PHONY: help

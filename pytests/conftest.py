@@ -4,13 +4,13 @@ import os
 
 import pytest
 
-pytest.register_assert_rewrite("memevents", "memcg", "readers", "call_sites")
+pytest.register_assert_rewrite("pytests.lib")
 
-import kernel_log as kernel_log_module      # noqa: E402 (the rewriting comes first)
-import memcg                                # noqa: E402
-import memevents                            # noqa: E402
-import peer as peer_module                  # noqa: E402
-import symbols as symbols_module            # noqa: E402
+from pytests.lib import kernel_log as kernel_log_module  # noqa: E402 (the rewriting comes first)
+from pytests.lib import memcg, memevents                 # noqa: E402
+from pytests.lib import peer as peer_module              # noqa: E402
+from pytests.lib import symbols as symbols_module        # noqa: E402
+from pytests.lib.unsupported import Unsupported          # noqa: E402
 
 #: Exit status of a session ended because the kernel is no longer to be trusted.
 EXIT_SPLAT = 70
@@ -56,6 +56,15 @@ def pytest_sessionfinish(session):
     """Tell by the exit status that the session ended because of a splat."""
     if _splats:
         session.exitstatus = EXIT_SPLAT
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(call):
+    """Skip a test for which the running kernel lacks something."""
+    if call.excinfo and isinstance(call.excinfo.value, Unsupported):
+        with pytest.raises(pytest.skip.Exception) as skipped:
+            pytest.skip(str(call.excinfo.value))
+        call.excinfo = skipped
 
 
 def _stop(request, splats):
@@ -170,11 +179,11 @@ def loaded(hook):
 def any_target(originals):
     """The engine on a target that the parameter `target` names, not loaded; to observe with."""
     name = "any_target_hook"
-    return memevents.Hook(os.path.join(memevents.HERE, "any_target", name + ".ko"), name)
+    return memevents.Hook(os.path.join(memevents.KMODS, "any_target", name + ".ko"), name)
 
 
 @pytest.fixture
 def peer():
-    """A function that loads one of the small modules in peers/; all are unloaded after the test."""
+    """A function that loads one of the modules in kmods/peers/; all are unloaded after the test."""
     yield peer_module.load
     peer_module.unload_all()

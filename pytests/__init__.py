@@ -1,0 +1,1 @@
+"""The tests, what they share, and what runs them: README.md has the map."""

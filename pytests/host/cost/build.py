@@ -1,0 +1,119 @@
+"""Building what a bench guest holds: the module, the peers beside it, and the reader."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytests.host.vm import cache, toolchain
+from pytests.host.vm.archive import Archive
+from pytests.host.vm.cache import TOP
+from pytests.host.vm.chroot import run_in
+from pytests.host.vm.errors import BenchError
+from pytests.host.vm.process import as_root, run
+from pytests.host.vm.release import fetch
+
+HERE = TOP / "pytests" / "host" / "cost"
+
+# What the guest's scripts call, all of it busybox.
+APPLETS = (
+    "awk", "cat", "chmod", "cut", "dmesg", "echo", "grep", "head", "hostname", "insmod", "ln",
+    "mkdir", "mount", "readlink", "rmmod", "sed", "seq", "setsid", "sh", "sleep", "sort", "stty",
+    "tail", "test", "tr", "true", "uname", "wc",
+)
+
+CROSS = {"amd64": "", "arm64": "aarch64-linux-gnu-"}
+
+# Folders with a Kbuild, in the order they are built. The alternatives use the module's headers.
+MODULES = ("module", "no_trace", "pytests/host/cost/alternatives")
+
+
+@dataclass(frozen=True)
+class Built:
+    """What was built for one kernel.
+
+    release: what `uname -r` says there.
+    image: the kernel to boot.
+    folder: with the folders of MODULES, and reader.
+    busybox: the guest's user space.
+    """
+
+    release: str
+    image: Path
+    folder: Path
+    busybox: Path
+
+    @property
+    def modules(self):
+        """The .ko files by the names they have in the guest."""
+        found = {ko.name: ko for ko in (self.folder / MODULES[2]).glob("*.ko")}
+        found["memevents_hook.ko"] = self.folder / "module" / "memevents_hook.ko"
+        found["no_trace.ko"] = self.folder / "no_trace" / "memevents_hook.ko"
+        return found
+
+
+def _fetch_user_space(kernel, folder):
+    """Busybox, and the C library to link the reader with, of the kernel's architecture."""
+    archive = Archive(kernel.base_suite, kernel.arch)
+    archive.update()
+    packages = []
+    for package in ("busybox-static", "libc6-dev", "linux-libc-dev"):
+        of_arch = f"{package}:{kernel.arch}"
+        packages.append(of_arch if archive.exists(of_arch) else package)
+    archive.unpack(packages, folder)
+
+
+def _user_space(kernel):
+    return cache.item(
+        f"bench-{kernel.base_suite}-{kernel.arch}",
+        lambda folder: _fetch_user_space(kernel, folder),
+    )
+
+
+def _make(kernel, release, user_space, work):
+    """Run kbuild and the compiler in the kernel's toolchain.
+
+    Raises:
+        BenchError: one of them failed; the message holds what they wrote.
+    """
+    gcc = CROSS[kernel.arch] + release.compiler
+    script = (
+        "set -e;"
+        f" for folder in {' '.join(MODULES)}; do"
+        f"   make -j2 --no-print-directory -C {release.headers} M=/mnt/$folder modules;"
+        " done;"
+        f" cd /mnt; {gcc} --sysroot=/mnt/sysroot -static -O2 -Wall -Wextra -Werror"
+        "  -o reader pytests/host/cost/reader.c"
+    )
+    done = run_in(
+        (release.root, toolchain.root(kernel, release.compiler, release.libraries)),
+        f"bench-{kernel.name}", script,
+        [(work, "/mnt", "rw"), (user_space, "/mnt/sysroot", "ro")],
+    )
+    run(as_root(["chown", "-R", "--reference", TOP, work]))
+    if done.returncode:
+        raise BenchError(f"the bench's build for {kernel.name} failed:\n{done.stdout}")
+
+
+def build(kernel):
+    """Build everything for a kernel.
+
+    Raises:
+        BenchError: a build failed; the message holds its output.
+    """
+    release = fetch(kernel)
+    user_space = _user_space(kernel)
+    work = TOP / "build" / "bench" / "modules" / kernel.name
+    with cache.locked(f"bench-{kernel.name}"):
+        if work.exists():
+            run(as_root(["rm", "-rf", "--one-file-system", work]))
+        (work / "sysroot").mkdir(parents=True)
+        ignore = shutil.ignore_patterns("*.o", "*.ko", "*.mod*", "*.cmd", "modules.order",
+                                        "Module.symvers", "__pycache__")
+        shutil.copytree(TOP / "module", work / "module", ignore=ignore)
+        shutil.copytree(TOP / "module", work / "no_trace", ignore=ignore)
+        shutil.copytree(HERE, work / HERE.relative_to(TOP), ignore=ignore)
+        # The same module as if it had no tracepoint.
+        shutil.copy(HERE / "no_trace.h", work / "no_trace" / "engine" / "trace.h")
+        _make(kernel, release, user_space, work)
+    busybox, = user_space.glob("**/bin/busybox")
+    return Built(release.release, release.image, work, busybox)

@@ -1,0 +1,82 @@
+"""The package, DKMS and `make install` on fresh Debian roots: `python3 -m pytests.host.packaging`.
+
+Builds the package, installs it for two kernels, and boots one of them to load what DKMS built.
+"""
+
+import re
+import sys
+import time
+
+from pytests.host.vm import cache
+from pytests.host.vm.cache import TOP
+from pytests.host.vm.errors import BenchError, GuestLost
+from pytests.host.vm.kernels import pick
+from pytests.host.vm.release import fetch
+
+from . import guests, roots
+from .roots import WORK, script
+
+KERNELS = ("6.12", "7.3")
+BOOTED = "6.12"
+
+
+def _step(what, function):
+    """Run one step, tell how it went, and return whether it went well."""
+    began = time.monotonic()
+    try:
+        function()
+        word = "ok"
+    except (BenchError, GuestLost) as error:
+        print(error)
+        word = "FAILED"
+    print(f"{what:64} {word:6} {time.monotonic() - began:5.0f} s", flush=True)
+    return word == "ok"
+
+
+def _version():
+    text = (TOP / "module" / "engine" / "main.c").read_text(encoding="utf-8")
+    return re.search(r'^MODULE_VERSION\("(.*)"\);$', text, re.MULTILINE)[1]
+
+
+def main():
+    """Run every step and return the exit code."""
+    cache.remove(WORK)
+    WORK.mkdir(parents=True)
+    kernels = pick(" ".join(KERNELS))
+    releases = {kernel.name: fetch(kernel) for kernel in kernels}
+    names = [release.release for release in releases.values()]
+    facts = {"RELEASES": " ".join(names), "VERSION": _version()}
+    builder, user, firmware = roots.builder(), roots.user(names), roots.firmware()
+    package = WORK / "package"
+    booted = next(kernel for kernel in kernels if kernel.name == BOOTED)
+    release = releases[BOOTED]
+
+    def boot(which):
+        guests.run(which, booted, release, package, firmware)
+
+    good = [_step(what, function) for what, function in (
+        ("make deb, lintian", lambda: script("build.sh", builder, package)),
+        (f"install, remove, purge for {facts['RELEASES']}",
+         lambda: script("install.sh", user, package, **facts)),
+        ("make install, make dkms by hand",
+         lambda: script("by_hand.sh", user, WORK / "by_hand", **facts)),
+        ("kernels that DKMS leaves out",
+         lambda: script("exclusive.sh", user, WORK / "exclusive", RELEASE=release.release,
+                        VERSION=_version())),
+        ("sign by hand",
+         lambda: script("sign.sh", user, package, RELEASE=release.release)),
+        ("enrol dkms's key",
+         lambda: script("enrol.sh", firmware, package)),
+        (f"modprobe in a guest of {release.release}", lambda: boot(guests.PLAIN)),
+        ("signatures enforced, dkms's key not enrolled", lambda: boot(guests.ENFORCING)),
+        ("Secure Boot, dkms's key enrolled", lambda: boot(guests.SECURE)),
+    )]
+    print("packaging: " + ("all is well" if all(good) else f"{good.count(False)} steps failed"))
+    return 0 if all(good) else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except BenchError as error:
+        sys.exit(f"packaging: {error}")

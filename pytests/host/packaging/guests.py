@@ -1,0 +1,125 @@
+"""Guests that load what DKMS built: as it is, with signatures enforced, with Secure Boot."""
+
+import re
+import shutil
+from dataclasses import dataclass
+
+from pytests.host.vm import cache, image
+from pytests.host.vm.errors import BenchError
+from pytests.host.vm.firmware import Firmware
+from pytests.host.vm.guest import Acceleration, Guest
+
+from .roots import WORK
+
+# What DKMS built is put where it was installed, and modprobe has to find it.
+INSTALL = """
+set -e
+folder=/lib/modules/$(uname -r)/updates/dkms
+mkdir -p "$folder"
+cp module/memevents_hook.ko.xz "$folder"
+depmod
+"""
+
+MODPROBE = """
+modprobe memevents_hook
+mkdir /sys/fs/cgroup/modprobe
+echo "memory.events: $(head -n 1 /sys/fs/cgroup/modprobe/memory.events)"
+echo "memory.events.local: $(head -n 1 /sys/fs/cgroup/modprobe/memory.events.local)"
+cat /sys/kernel/debug/memevents_hook/stats
+modprobe -r memevents_hook
+echo "after: $(head -n 1 /sys/fs/cgroup/modprobe/memory.events)"
+"""
+
+# Before its owner has enrolled the key: with signatures enforced, but no Secure Boot, there is
+# none that would know it.
+REFUSED = """
+for module in unsigned.ko memevents_hook.ko.xz; do
+    insmod module/$module && exit 1
+done
+modprobe memevents_hook && exit 1
+ls -d /sys/module/memevents_hook /sys/kernel/debug/memevents_hook || true
+"""
+
+
+@dataclass(frozen=True)
+class Boot:
+    """A guest.
+
+    name: for its files.
+    script: what it runs.
+    expected: expressions that each have to match a line of what it writes.
+    line: more for the kernel's command line.
+    secure: whether it starts with Secure Boot.
+    """
+
+    name: str
+    script: str
+    expected: tuple = ()
+    line: str = ""
+    secure: bool = False
+
+
+PLAIN = Boot("guest", INSTALL + MODPROBE, (
+    r"^memory.events: This is from __memory_events_show_new$",
+    r"^memory.events.local: low 0$",
+    r"^memory_events_local_show .* N +1 +0$",
+    r"^memory_events_show .* Y +1 +1$",
+    r"^after: low 0$",
+))
+ENFORCING = Boot("enforcing", INSTALL + REFUSED, (
+    r"could not insert module module/unsigned\.ko: Key was rejected by service$",
+    r"could not insert module module/memevents_hook\.ko\.xz: Key was rejected by service$",
+    r"could not insert 'memevents_hook': Key was rejected by service$",
+    r"cannot access '/sys/module/memevents_hook'",
+    r"cannot access '/sys/kernel/debug/memevents_hook'",
+), line="module.sig_enforce=1")
+SECURE = Boot("secure-boot", INSTALL + "exec python3 -m pytests.programs.boots.secure_boot\n",
+              secure=True)
+
+
+def _firmware(root, variables, folder):
+    """The firmware in the root, with variables of the guest's own."""
+    shutil.copyfile(variables, folder / "variables.fd")
+    usr = root / "usr"
+    return Firmware(
+        usr / "share/OVMF/OVMF_CODE_4M.secboot.fd", folder / "variables.fd",
+        usr / "lib/shim/shimx64.efi.signed",
+        usr / "lib/grub/x86_64-efi-signed/grubx64.efi.signed", folder / "disk")
+
+
+def run(boot, kernel, release, package, root):
+    """Boot the kernel, and run the guest's script.
+
+    Args:
+        package: the folder where the scripts have left modules and the firmware's variables.
+        root: roots.firmware().
+
+    Raises:
+        BenchError: the script failed, or a line was missing; the message has what it wrote.
+        GuestLost: the guest did not get to its end.
+    """
+    folder = WORK / boot.name
+    cache.remove(folder)
+    folder.mkdir(parents=True)
+    for needed in ("signed", "variables.fd"):
+        if not (package / needed).exists():
+            raise BenchError(f"a step before has not made {needed}")
+    shutil.copytree(package / "signed", folder / "module")
+    firmware = None
+    if boot.secure:
+        firmware = _firmware(root, package / "variables.fd", folder)
+    said = []
+    initramfs = image.initramfs(kernel, folder, folder, boot.script)
+    try:
+        code = Guest(
+            kernel.arch, release.image, initramfs, folder / "console.log", Acceleration("tcg"),
+            on_output=said.append, extra_line=boot.line, firmware=firmware,
+        ).run()
+    finally:
+        initramfs.unlink()
+        cache.remove(folder / "disk")
+    output = b"".join(said).decode(errors="replace").replace("\r", "")
+    (WORK / f"{boot.name}.log").write_text(output, encoding="utf-8")
+    missing = [line for line in boot.expected if not re.search(line, output, re.MULTILINE)]
+    if code or missing:
+        raise BenchError(f"exit code {code}, not seen: {missing}:\n{output}")

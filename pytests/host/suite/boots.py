@@ -1,0 +1,124 @@
+"""`make test-boots`: the checks that need a boot of their own, each in a guest.
+
+A check is a program in pytests/programs/boots; it passes if it exits 0.
+"""
+
+import time
+from dataclasses import dataclass
+
+from pytests.host.vm import accel, cache, image, modules, release
+from pytests.host.vm.cache import TOP
+from pytests.host.vm.errors import BenchError, GuestLost
+from pytests.host.vm.guest import Guest
+
+RESULTS = TOP / "build" / "test-boots"
+
+
+@dataclass(frozen=True)
+class Boot:
+    """One row of the table.
+
+    name: of the check, and of its folder of results.
+    program: what of pytests/programs/boots is run, with its arguments.
+    append: more for the kernel's command line.
+    debug: whether it needs nothing that a debug kernel lacks (module signatures, lockdown, BTF).
+    stock: whether it needs nothing that Debian's kernels lack (checkers).
+    packages: more for the guest's root.
+    memory: MiB that it needs at least.
+    arch: the only one it is for, where it is not for all.
+    """
+
+    name: str
+    program: str
+    append: str = ""
+    debug: bool = False
+    stock: bool = True
+    packages: tuple = ()
+    memory: int = 0
+    arch: str = ""
+
+
+BOOTS = (
+    # KASAN reports one fault a boot unless it is told to go on.
+    Boot("checkers", "checkers", "kasan_multi_shot", debug=True, stock=False),
+    Boot("debugfs-off", "debugfs_off", "debugfs=off", True),
+    Boot("debugfs-unmounted", "debugfs_unmounted", "", True),
+    Boot("debugfs-no-mount", "debugfs_unmounted no-mount", "debugfs=no-mount", True),
+    Boot("lockdown-at-boot", "lockdown", "lockdown=integrity"),
+    Boot("lockdown-integrity", "lockdown integrity"),
+    Boot("lockdown-confidentiality", "lockdown confidentiality"),
+    Boot("signature", "signature", "module.sig_enforce=1"),
+    # peer_ftrace_bug knows how to make ftrace trip on x86.
+    Boot("ftrace-dead-flip", "ftrace_dead flip", "", True, arch="amd64"),
+    Boot("ftrace-dead-unload", "ftrace_dead unload", "", True, arch="amd64"),
+    Boot("ftrace-dead-off", "ftrace_dead off", "", True, arch="amd64"),
+    Boot("ftrace-dies-in-flip", "ftrace_dead dies-in-flip", "", True, arch="amd64"),
+    Boot("ftrace-dies-in-unload", "ftrace_dead dies-in-unload", "", True, arch="amd64"),
+    Boot("tools", "tools", packages=("bpftrace", "linux-perf"), memory=3072),
+)
+
+COMMAND = "exec python3 -m pytests.programs.boots.{program}\n"
+
+
+def _one(kernel, boot, built, acceleration):
+    """Run one check; returns what went wrong, or None."""
+    folder = RESULTS / kernel.name / boot.name
+    cache.remove(folder)
+    folder.mkdir(parents=True)
+    archives = None
+    if boot.packages:
+        root = image.guest_root(kernel.base_suite, kernel.arch, boot.name, boot.packages)
+        archives = [root.with_name("root.cpio")]
+    initramfs = image.initramfs(kernel, built, folder, COMMAND.format(program=boot.program),
+                                archives=archives)
+    log = folder / "output.log"
+    try:
+        with open(log, "wb", buffering=0) as output:
+            code = Guest(
+                kernel.arch, release.fetch(kernel).image, initramfs, folder / "console.log",
+                acceleration, on_output=output.write,
+                extra_line=f"{kernel.line} {boot.append}",
+                memory=max(kernel.memory, boot.memory),
+            ).run()
+    except GuestLost as error:
+        return f"guest lost: {error}\n" + log.read_text(errors="replace")
+    finally:
+        initramfs.unlink()
+    return f"exit code {code}\n" + log.read_text(errors="replace") if code else None
+
+
+def run(kernels, names):
+    """Run the checks (of these names; all if empty) on the kernels.
+
+    Returns:
+        The exit code: 0 if none failed.
+
+    Raises:
+        BenchError: there is no check of such a name.
+    """
+    unknown = set(names) - {boot.name for boot in BOOTS}
+    if unknown:
+        raise BenchError(f"no boot is called {' '.join(unknown)}: there are "
+                         + " ".join(boot.name for boot in BOOTS))
+    failed = 0
+    for kernel in kernels:
+        built = modules.build(kernel)
+        acceleration = accel.choose(kernel)
+        for boot in BOOTS:
+            if names and boot.name not in names:
+                continue
+            if not (boot.debug if kernel.config else boot.stock):
+                continue
+            if boot.arch and boot.arch != kernel.arch:
+                print(f"{kernel.name:<11} left out {boot.name}: for {boot.arch} only", flush=True)
+                continue
+            start = time.monotonic()
+            wrong = _one(kernel, boot, built, acceleration)
+            seconds = time.monotonic() - start
+            print(f"{kernel.name:<11} {'failed' if wrong else 'passed'} {boot.name}  "
+                  f"{seconds:.1f} s", flush=True)
+            if wrong:
+                failed += 1
+                print("".join(f"{kernel.name:<11} | {line}\n" for line in wrong.splitlines()),
+                      end="", flush=True)
+    return 1 if failed else 0

@@ -1,0 +1,236 @@
+"""`make test`: the pytest suite in guests, over the kernels picked."""
+
+import json
+import os
+import re
+import shlex
+import threading
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+
+from pytests.host.vm import accel, cache, image, modules, release
+from pytests.host.vm.cache import TOP
+from pytests.host.vm.errors import BenchError, GuestLost
+from pytests.host.vm.guest import WALL_LIMIT, Guest
+from pytests.lib import kernel_log
+
+from . import coverage
+from .report import KernelReport, Result, print_summary, refuse_skips
+
+RESULTS = TOP / "build" / "test"
+
+# Guests that are lost before the tests begin are started again so often.
+RETRIES = 2
+
+# Guests thrown away after the tests began (a splat, or lost) before the rest is given up.
+MAX_GUESTS = 6
+
+# The last lines of a failure that are shown at once.
+LINES_SHOWN = 60
+
+# conftest.py ends a session so when a test left a splat in the kernel's log.
+EXIT_SPLAT = 70
+
+COMMAND = """\
+export MEMEVENTS_EVENTS=/dev/memevents_events MEMEVENTS_DONE=/memevents/done.json
+export PYTHONUNBUFFERED=1 MEMEVENTS_SCALE={scale}
+exec python3 -m pytest -p pytests.host.suite.guest_plugin -v --color=no pytests {options}
+"""
+
+_printing = threading.Lock()
+
+
+def say(kernel, text):
+    """Print a line, or several, about a kernel."""
+    with _printing:
+        for line in text.splitlines():
+            print(f"{kernel.name:<11} {line}", flush=True)
+
+
+class KernelRun:
+    """The suite on one kernel, in as many guests as it takes."""
+
+    def __init__(self, kernel, options):
+        self._kernel = kernel
+        self._options = options
+        self._folder = RESULTS / kernel.name
+        self._remaining = None
+        self._current = None
+        self.report = KernelReport(kernel)
+
+    def run(self):
+        """Fetch, build, boot, test. Every failure ends up in the report."""
+        start = time.monotonic()
+        cache.remove(self._folder)
+        self._folder.mkdir(parents=True)
+        try:
+            self._prepare()
+            while self._one_guest():
+                pass
+        except (BenchError, OSError) as error:
+            self._fail("set-up", str(error).partition("\n")[0], str(error))
+        except Exception as error:
+            # The bench's own fault: the other kernels go on, and this one has failed.
+            self._fail("set-up", f"{type(error).__name__}: {error}", traceback.format_exc())
+        self.report.seconds = time.monotonic() - start
+        self.report.write_junit(self._folder / "junit.xml")
+        return self.report
+
+    def _fail(self, test, why, text=""):
+        self._take(Result(test, "failed", 0.0, why, text or why))
+
+    def _take(self, result):
+        self.report.add(result)
+        say(self._kernel, f"{result.outcome:<7} {result.test}  {result.seconds:.1f} s")
+        if result.outcome == "failed":
+            lines = result.text.splitlines()
+            if len(lines) > LINES_SHOWN:
+                lines = [f"({len(lines) - LINES_SHOWN} lines more in {self._folder})",
+                         *lines[-LINES_SHOWN:]]
+            say(self._kernel, "\n".join("| " + line for line in lines))
+
+    def _prepare(self):
+        say(self._kernel, "fetching the kernel, building the module")
+        self.report.release = release.fetch(self._kernel).release
+        self._built = modules.build(self._kernel)
+        image.guest_root(self._kernel.base_suite, self._kernel.arch)
+        self._acceleration = accel.choose(self._kernel)
+
+    def _one_guest(self):
+        """Run what is left of the tests in a fresh guest.
+
+        Returns:
+            Whether another guest is needed.
+        """
+        for attempt in range(1 + RETRIES):
+            self.report.guests += 1
+            suffix = "" if self.report.guests == 1 else f"-{self.report.guests}"
+            console = self._folder / f"console{suffix}.log"
+            self._collected = False
+            try:
+                code = self._boot(console, self._folder / f"pytest{suffix}.log")
+                break
+            except GuestLost as error:
+                lost = str(error)
+            if self._collected:
+                return self._lost(lost, console)
+            say(self._kernel, f"guest lost before the tests began ({lost}); its log: {console}")
+            self.report.lost.append(lost)
+        else:
+            self._fail("guest", f"lost {1 + RETRIES} times before the tests began: {lost}")
+            return False
+        self._scan_end(console)
+        if code == EXIT_SPLAT:
+            return self._more("a splat")
+        if code not in (0, 1) or not self._collected:
+            log = (self._folder / f"pytest{suffix}.log").read_text(errors="replace")
+            self._fail("pytest", f"pytest's exit code was {code}", log)
+        for test in self._remaining or ():
+            self._fail(test, "it was not run")
+        return False
+
+    def _lost(self, why, console):
+        """The guest was lost in the tests: blame the one that ran."""
+        tail = console.read_text(errors="replace").splitlines()[-60:]
+        if self._current in self._remaining:
+            self._remaining.remove(self._current)
+        self._fail(self._current or "guest after the tests", f"guest lost: {why}",
+                   "\n".join([*tail, f"guest lost: {why}"]))
+        return self._more("a lost guest")
+
+    def _more(self, why):
+        """Whether to go on in another guest after one was thrown away."""
+        if not self._remaining:
+            return False
+        if self.report.guests >= MAX_GUESTS:
+            for test in self._remaining:
+                self._fail(test, f"not run: {self.report.guests} guests were thrown away")
+            return False
+        say(self._kernel, f"after {why}: {len(self._remaining)} tests go on in a fresh guest")
+        return True
+
+    def _boot(self, console, log):
+        say(self._kernel, f"booting {self.report.release} ({self._acceleration.name})")
+        extra = {"done.json": json.dumps(list(self.report.results))}
+        command = COMMAND.format(options=self._options,
+                                 scale=shlex.quote(os.environ.get("MEMEVENTS_SCALE")
+                                                   or self._kernel.scale))
+        initramfs = image.initramfs(self._kernel, self._built, self._folder, command, extra)
+        try:
+            with open(log, "wb", buffering=0) as output:
+                return Guest(
+                    self._kernel.arch, release.fetch(self._kernel).image, initramfs, console,
+                    self._acceleration, on_output=output.write, on_event=self._on_event,
+                    extra_line=self._kernel.line, memory=self._kernel.memory,
+                    limit=WALL_LIMIT * self._kernel.patience,
+                ).run()
+        finally:
+            initramfs.unlink()
+
+    def _on_event(self, event):
+        if event["event"] == "collected":
+            self._collected = True
+            self._remaining = event["tests"]
+            self._current = None
+        elif event["event"] == "start":
+            self._current = event["test"]
+        elif event["event"] == "result":
+            self._current = None
+            self._remaining.remove(event["test"])
+            self._take(Result(event["test"], event["outcome"], event["seconds"], event["why"],
+                              event["text"], event["counted"]))
+        elif event["event"] == "gcov":
+            coverage.keep(self._folder, self.report.guests, event)
+
+    def _scan_end(self, console):
+        """Look for splats that came after the last test's own look at the log."""
+        text = console.read_text(errors="replace")
+        last = text.rpartition("memevents_bench: end of the tests")[2]
+        splats = kernel_log.find_splats(last.splitlines())
+        if splats:
+            self._fail(f"log after the tests ({console.name})", splats[0], "\n".join(splats))
+
+
+def workers(kernels):
+    """How many guests may run at once: two a core, as far as memory goes.
+
+    A guest is idle more than half of its time: each switch of the hook waits for grace periods.
+    """
+    with open("/proc/meminfo", encoding="ascii") as file:
+        memory = int(re.search(r"^MemAvailable: +(\d+) kB$", file.read(), re.MULTILINE)[1]) >> 10
+    largest = max(kernel.memory for kernel in kernels)
+    return max(1, min(2 * len(os.sched_getaffinity(0)), memory // (largest * 3 // 2)))
+
+
+def run(kernels, options, strict):
+    """Run the suite on the kernels and print what came out.
+
+    Args:
+        options: more options of pytest's, as one string.
+        strict: fail on a skip that skips.txt does not list.
+
+    Returns:
+        The exit code: 0 if tests were run and none failed.
+    """
+    runs = [KernelRun(kernel, options) for kernel in kernels]
+    # The slowest first: those that have to be built, then all that are not plain.
+    order = sorted(runs, key=lambda r: (not r.report.kernel.config, r.report.kernel.plain))
+    with ThreadPoolExecutor(workers(kernels)) as pool:
+        try:
+            for future in [pool.submit(run.run) for run in order]:
+                future.result()
+        except KeyboardInterrupt:
+            # Not to wait for the threads: QEMU dies with us.
+            print("\ninterrupted", flush=True)
+            os._exit(130)
+    reports = [run.report for run in runs]
+    if strict:
+        for report in reports:
+            refuse_skips(report)
+            report.write_junit(RESULTS / report.kernel.name / "junit.xml")
+    for report in reports:
+        if not report.count("passed") and not report.count("failed"):
+            report.add(Result("tests", "failed", why="not one test was run"))
+    print_summary(reports)
+    return 1 if any(report.count("failed") for report in reports) else 0

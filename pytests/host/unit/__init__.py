@@ -1,0 +1,1 @@
+"""The logic of the host's side, without a kernel: `make selftest`."""

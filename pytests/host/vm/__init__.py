@@ -1,0 +1,1 @@
+"""Stock Debian kernels in throw-away QEMU guests: kernels, roots, images, guests."""

@@ -1,0 +1,212 @@
+"""The Debian archive: the mirror this machine is configured with, for every suite and architecture.
+
+apt is asked where the mirror is, so both formats of its sources, proxies and logins are
+understood as apt understands them.
+"""
+
+import os
+import re
+import subprocess
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
+from .cache import FOLDER, locked
+from .errors import BenchError
+from .process import as_root, confined, run
+
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+APT_HELPER = "/usr/lib/apt/apt-helper"
+
+
+@lru_cache(maxsize=None)
+def mirror():
+    """The URIs of the archive and of its security archive, as (main, security).
+
+    MIRROR and SECURITY_MIRROR in the environment win over apt's configuration.
+
+    Raises:
+        BenchError: apt's configuration names no mirror.
+    """
+    listed = run(
+        ["apt-get", "indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)",
+         "Created-By: Packages"]
+    )
+    found = {}
+    for line in listed.splitlines():
+        origin, label, uri = line.split("|")
+        if origin == "Debian":
+            found.setdefault(label, uri.rstrip("/"))
+    main = os.environ.get("MIRROR") or found.get("Debian")
+    if not main:
+        raise BenchError(
+            "apt's sources name no mirror of the Debian archive that it has indexes of:"
+            " add one and run 'apt-get update', or set MIRROR=URI"
+        )
+    security = (
+        os.environ.get("SECURITY_MIRROR") or found.get("Debian-Security") or main + "-security"
+    )
+    return main, security
+
+
+@lru_cache(maxsize=None)
+def acquire_options():
+    """How this machine's apt reaches its mirrors (proxies and the like), as lines of apt.conf.
+
+    A mirror may be a snapshot, whose Release files have expired.
+    """
+    dump = run(["apt-config", "dump", "--format", '%F "%v";%n',
+                "Acquire::http", "Acquire::https", "Acquire::ftp"])
+    lines = [line for line in dump.splitlines() if not line.endswith('"";')]
+    return "\n".join(
+        [*lines, 'Acquire::Check-Valid-Until "false";', 'Acquire::Retries "3";',
+         'Acquire::Languages "none";', 'APT::Install-Recommends "false";', ""]
+    )
+
+
+def _has_suite(uri, suite):
+    """Whether the mirror has the suite.
+
+    Kernels are fetched at the same time, and ask so: each call downloads to a folder of its own.
+
+    Raises:
+        BenchError: it cannot be told, since the mirror could not be reached.
+    """
+    parent = FOLDER / "tmp"
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="InRelease-", dir=parent) as folder:
+        done = subprocess.run(
+            [APT_HELPER, "-o", "Acquire::Retries=3", "download-file",
+             f"{uri}/dists/{suite}/InRelease", f"{folder}/InRelease"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            encoding="utf-8", errors="replace", check=False,
+        )
+    if done.returncode == 0:
+        return True
+    if re.search(r"\b404\b|File not found", done.stdout):
+        return False
+    raise BenchError(f"cannot fetch from the package mirror:\n{done.stdout}")
+
+
+@lru_cache(maxsize=None)
+def sources(suite):
+    """The sources of a suite, its base and their security updates, as lines of sources.list."""
+    main, security = mirror()
+    base = suite.replace("-backports", "")
+    lines = [f"deb [signed-by={KEYRING}] {main} {name} main"
+             for name in dict.fromkeys((base, suite))]
+    if _has_suite(security, f"{base}-security"):
+        lines.append(f"deb [signed-by={KEYRING}] {security} {base}-security main")
+    return "\n".join([*lines, ""])
+
+
+class Archive:
+    """The packages of one suite and architecture, beside the host's own: apt with a state apart.
+
+    Two kernels may be of the same suite and architecture, and are fetched at the same time: one
+    program of apt's runs at a time, since an update replaces the files that the others read.
+    """
+
+    def __init__(self, suite, arch):
+        self.suite = suite
+        self.arch = arch
+        self._folder = FOLDER / "apt" / f"{suite}-{arch}"
+        self._environ = {**os.environ, "APT_CONFIG": str(self._folder / "apt.conf"), "LC_ALL": "C"}
+
+    def _alone(self):
+        return locked(f"apt-{self.suite}-{self.arch}")
+
+    def _apt(self, *command, **options):
+        with self._alone():
+            return run(command, env=self._environ, **options)
+
+    def update(self):
+        """Fetch the suite's indexes, or what changed in them.
+
+        Raises:
+            BenchError: the mirror does not have the suite, or cannot be reached.
+        """
+        with self._alone():
+            self._configure()
+            run(["apt-get", "-q", "update"], env=self._environ)
+
+    def _configure(self):
+        for folder in ("lists/partial", "cache/archives/partial"):
+            (self._folder / folder).mkdir(parents=True, exist_ok=True)
+        (self._folder / "status").touch()
+        (self._folder / "sources.list").write_text(sources(self.suite), encoding="ascii")
+        archs = " ".join(f'"{arch}";' for arch in dict.fromkeys(("amd64", self.arch)))
+        (self._folder / "apt.conf").write_text(
+            acquire_options()
+            + f'Dir::State::Lists "{self._folder}/lists";\n'
+            f'Dir::State::status "{self._folder}/status";\n'
+            f'Dir::Cache "{self._folder}/cache";\n'
+            f'Dir::Etc::sourcelist "{self._folder}/sources.list";\n'
+            'Dir::Etc::sourceparts "/dev/null";\n'
+            'Dir::Etc::preferences "/dev/null";\nDir::Etc::preferencesparts "/dev/null";\n'
+            'APT::Architecture "amd64";\nAPT::Get::List-Cleanup "false";\n'
+            'APT::Sandbox::User "root";\n'
+            f"APT::Architectures {{{archs}}};\n"
+            + self._default_release(),
+            encoding="utf-8",
+        )
+
+    def _default_release(self):
+        """apt prefers a backport to its base only if told to; security updates it likes."""
+        if self.suite.endswith("-backports"):
+            return f'APT::Default-Release "{self.suite}";\n'
+        return ""
+
+    def depends(self, package):
+        """What the newest version of the package depends on, as apt writes it.
+
+        Raises:
+            BenchError: the suite has no such package.
+        """
+        shown = self._apt("apt-cache", "show", "--no-all-versions", package)
+        newest = shown.split("\n\n")[0]
+        return "".join(re.findall(r"^Depends: (.*)$", newest, re.MULTILINE))
+
+    def exists(self, package):
+        """Whether the suite has the package."""
+        return bool(self._apt("apt-cache", "madison", package).strip())
+
+    def unpack(self, packages, target):
+        """Download packages and unpack them into the folder target, without installing them."""
+        debs = target.with_name(target.name + ".debs")
+        debs.mkdir(parents=True)
+        target.mkdir(parents=True, exist_ok=True)
+        self._apt("apt-get", "-q", "download", *packages, cwd=debs)
+        for deb in sorted(debs.iterdir()):
+            run(["dpkg", "-x", deb, target])
+            deb.unlink()
+        debs.rmdir()
+
+
+def bootstrap(target, suite, arch, packages, *hooks, variant="extract"):
+    """Make a folder with these packages, and all they depend on.
+
+    With the variant "extract" they are unpacked but not configured, which works for a foreign
+    architecture too: nothing of it is run. With "apt" it is a system that apt can add to. hooks
+    are shell commands run by mmdebstrap at the end, with the folder in $1.
+    """
+    folder = FOLDER / "tmp"
+    folder.mkdir(parents=True, exist_ok=True)
+    options = folder / f"{target.name}.apt.conf"
+    options.write_text(acquire_options(), encoding="utf-8")
+    listed = folder / f"{target.name}.list"
+    listed.write_text(sources(suite), encoding="ascii")
+    command = [
+        "mmdebstrap", "--quiet", "--mode=root", f"--variant={variant}", "--format=directory",
+        f"--architectures={arch}", f"--aptopt={options}", f"--include={','.join(packages)}",
+        "--setup-hook=/usr/share/mmdebstrap/hooks/merged-usr/setup00.sh",
+        *(f"--extract-hook={hook}" for hook in hooks),
+    ]
+    for login in ("/etc/apt/auth.conf", "/etc/apt/auth.conf.d"):
+        if Path(login).exists():
+            command.append(f"--setup-hook=copy-in {login} /etc/apt")
+    # mmdebstrap takes a list of sources from a file that ends in .list or .sources
+    base = suite.replace("-backports", "")
+    run(as_root(confined([*command, base, str(target), str(listed)])))
+    options.unlink()
+    listed.unlink()

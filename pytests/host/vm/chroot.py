@@ -1,0 +1,65 @@
+"""Running commands in a root of the cache, with its own mounts, which end with the command."""
+
+import shlex
+import subprocess
+
+from . import cache
+from .process import as_root, confined, dying_with_us
+
+
+def _mount_root(roots, writable):
+    """Shell commands that mount roots on $at, laid over each other, the first on top."""
+    lower = "lowerdir=" + shlex.quote(":".join(map(str, roots)))
+    if writable:
+        return [
+            "mount -t tmpfs tmpfs \"$at\"",
+            "mkdir \"$at/upper\" \"$at/work\" \"$at/root\"",
+            f"mount -t overlay -o {lower},upperdir=\"$at/upper\",workdir=\"$at/work\" overlay"
+            " \"$at/root\"",
+            "at=$at/root",
+        ]
+    if len(roots) > 1:
+        return [f"mount -t overlay -o ro,{lower} overlay \"$at\""]
+    return [f"mount --bind {shlex.quote(str(roots[0]))} \"$at\""]
+
+
+def run_in(root, name, inside, binds, writable=False):
+    """Run a shell script in a root and return the finished process, its output as text.
+
+    Args:
+        root: the folder of the root, or several that are laid over each other, the first on top.
+            It has /proc, /dev, /tmp and a folder for each bind.
+        name: of the mount point; two runs at the same time need two names.
+        inside: the script.
+        binds: (host's folder, folder in the root, "ro" or "rw") of what it sees of the host.
+        writable: whether the script may change the root. What it changes is in memory, and is
+            gone at the end.
+    """
+    mount = cache.FOLDER / "mount" / name
+    mount.mkdir(parents=True, exist_ok=True)
+    lines = [
+        "set -e",
+        f"at={shlex.quote(str(mount))}",
+        *_mount_root(root if isinstance(root, (list, tuple)) else [root], writable),
+        "mount -t proc proc \"$at/proc\"",
+        "mount --rbind /dev \"$at/dev\"",
+        "mount -t tmpfs tmpfs \"$at/tmp\"",
+    ]
+    for source, target, mode in binds:
+        inner = f"\"$at\"{shlex.quote(target)}"
+        lines.append(f"mount --bind {shlex.quote(str(source))} {inner}")
+        if mode == "ro":
+            lines.append(f"mount -o remount,bind,ro {inner}")
+    if not writable:
+        lines.append("mount -o remount,bind,ro \"$at\"")
+    # LC_CTYPE: where the host has no locale, python sets one that the root may not have.
+    prelude = (
+        "unset LC_CTYPE\n"
+        "export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C LC_ALL=C PYTHONUTF8=1\n"
+    )
+    lines.append(f"exec chroot \"$at\" /bin/sh -c {shlex.quote(prelude + inside)}")
+    return subprocess.run(
+        dying_with_us(as_root(confined(["sh", "-c", "\n".join(lines)]))),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        encoding="utf-8", errors="replace", check=False,
+    )

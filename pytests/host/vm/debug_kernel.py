@@ -1,0 +1,116 @@
+"""Kernels with every checker on, built from a suite's linux-source: none of Debian's has them.
+
+A debug kernel is a row of the table like any other, with the names of the config fragments it is
+made from. It is built once, in the chroot that its modules are built in, by that suite's compiler.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+from . import cache, linux_source, toolchain
+from .chroot import run_in
+from .errors import BenchError
+from .process import as_root, run
+
+FRAGMENTS = Path(__file__).parent
+
+# What the kernel's build runs beside the compiler; gcovr is for the reports of `make coverage`.
+TOOLS = ("gcc", "bc", "bison", "flex", "gzip", "libelf-dev", "gcovr")
+
+# The Debian package of the compiler: whatever gcc is in the suite.
+COMPILER = "gcc"
+
+# To be left for building modules, as Debian's headers packages have it.
+HEADERS = r"""
+set -e
+make -s --no-print-directory kernelrelease > ../release
+to=../headers
+{
+	find . arch/x86 -maxdepth 1 -name 'Makefile*' -o -maxdepth 1 -name Kconfig
+	find include scripts tools/objtool/objtool .config Module.symvers -type f -o -type l
+	find arch/x86 -path '*/include/*' \( -type f -o -type l \)
+	find arch/x86 -name module.lds
+} | grep -v '\.o$' | sort -u | tar -c --no-recursion -f - -T - | tar -x -C "$to" -f -
+# Count what our module runs through, not the tests' peers. UBSAN is for whoever asks, too.
+printf '%s\n' 'ifneq ($(filter %/module,$(KBUILD_EXTMOD)),)' 'export GCOV_PROFILE := y' endif \
+	'export UBSAN_SANITIZE := y' >> "$to/Makefile"
+"""
+
+
+def made_from(kernel):
+    """What the kernel depends on, beside its suite's source."""
+    return kernel, fragments(kernel), HEADERS
+
+
+def fragments(kernel):
+    """The text of the kernel's config fragments, one after the other."""
+    return "".join((FRAGMENTS / f"{name}.config").read_text(encoding="ascii")
+                   for name in kernel.config)
+
+
+def _in_chroot(root, folder, script):
+    """Run a shell script in the root, in the source's folder; `folder` stands at /mnt there.
+
+    Raises:
+        BenchError: it failed; the message holds its output.
+    """
+    done = run_in(root, folder.name, "cd /mnt/linux; " + script, [(folder, "/mnt", "rw")])
+    if done.returncode:
+        raise BenchError(f"the build of the debug kernel failed:\n{script}\n{done.stdout}")
+
+
+def _configure(root, folder, fragment):
+    """Make .config.
+
+    Raises:
+        BenchError: the source refused a line of the fragment.
+    """
+    (folder / "fragment").write_text(fragment, encoding="ascii")
+    _in_chroot(root, folder, "make -s KCONFIG_ALLCONFIG=../fragment allnoconfig")
+    got = set((folder / "linux" / ".config").read_text(encoding="utf-8").splitlines())
+    refused = []
+    for line in fragment.splitlines():
+        if not line.startswith("CONFIG_"):
+            continue
+        name, _, value = line.partition("=")
+        if line not in got and not (value == "n" and not any(
+                other.startswith(name + "=") for other in got)):
+            refused.append(line)
+    if refused:
+        raise BenchError("this source does not take from the config fragment:\n"
+                         + "\n".join(refused))
+
+
+def build(kernel, folder):
+    """Build the kernel into a new folder: vmlinuz, vmlinux, root/ and release.json.
+
+    Takes some minutes.
+
+    Raises:
+        BenchError: the source cannot be had, or does not build.
+    """
+    root = toolchain.root(kernel, COMPILER, TOOLS)
+    folder.mkdir()
+    work = folder.with_name(folder.name + ".work")
+    linux_source.unpack(kernel.suite, work)
+    (work / "headers").mkdir()
+    _configure(root, work, fragments(kernel))
+    _in_chroot(root, work, 'make -s -j"$(nproc)" bzImage modules')
+    _in_chroot(root, work, HEADERS)
+    _collect(work, folder)
+    cache.remove(work)
+
+
+def _collect(work, folder):
+    release = (work / "release").read_text(encoding="ascii").strip()
+    run(as_root(["chown", "-R", "--reference", cache.TOP, work]))
+    target = folder / "root" / "usr" / "src" / f"linux-headers-{release}"
+    target.parent.mkdir(parents=True)
+    (work / "headers").rename(target)
+    shutil.move(work / "linux" / "arch" / "x86" / "boot" / "bzImage", folder / "vmlinuz")
+    shutil.move(work / "linux" / "vmlinux", folder / "vmlinux")
+    (folder / "release.json").write_text(
+        json.dumps({"release": release, "compiler": COMPILER, "libraries": TOOLS}),
+        encoding="ascii",
+    )

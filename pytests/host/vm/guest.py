@@ -1,0 +1,185 @@
+"""One QEMU guest, from power on to power off."""
+
+import json
+import os
+import selectors
+import subprocess
+import time
+from dataclasses import dataclass
+
+from .errors import BenchError, GuestLost
+from .process import dying_with_us
+
+# Seconds, with hardware acceleration; TCG_FACTOR times as long without.
+BOOT_LIMIT = 60
+WALL_LIMIT = 600
+SILENCE_LIMIT = 60
+TCG_FACTOR = 6
+
+MEMORY = 1024  # MiB
+CPUS = 2
+
+# An oops ends the guest: the log is out on the console by then, and nothing that ran on would
+# mean anything.
+COMMON_LINE = "panic=-1 oops=panic log_buf_len=16M ignore_loglevel printk.devkmsg=on"
+
+MACHINES = {
+    "amd64": {
+        "qemu": "qemu-system-x86_64",
+        "host": "x86_64",
+        "options": ["-machine", "q35"],
+        "tcg_cpu": "qemu64",
+        "line": "console=ttyS0 " + COMMON_LINE,
+    },
+    "arm64": {
+        "qemu": "qemu-system-aarch64",
+        "host": "aarch64",
+        "options": ["-machine", "virt"],
+        # `max` computes pointer authentication codes, at a great cost
+        "tcg_cpu": "cortex-a72",
+        "line": "console=ttyAMA0 " + COMMON_LINE,
+    },
+}
+
+
+@dataclass(frozen=True)
+class Acceleration:
+    """How guests are run: kvm or tcg.
+
+    threads: for TCG, `single` or `multi`. QEMU 7.2's multi-threaded TCG goes on executing stale
+        breakpoints after the kernel has patched them away, so whatever patches text runs `single`.
+    """
+
+    name: str
+    threads: str = "single"
+
+    @property
+    def factor(self):
+        """What the time limits are multiplied by."""
+        return TCG_FACTOR if self.name == "tcg" else 1
+
+    def options(self, machine):
+        """QEMU's options."""
+        if self.name == "kvm":
+            return ["-accel", "kvm", "-cpu", "host"]
+        return ["-accel", f"tcg,thread={self.threads}", "-cpu", machine["tcg_cpu"]]
+
+
+class Guest:
+    """One guest's run.
+
+    Args:
+        on_output: called with each piece (bytes) of what the command writes.
+        on_event: called with each event (dict) the guest reports, but the first and the last.
+        firmware: a firmware.Firmware to start by, where QEMU is not to start the kernel itself.
+    """
+
+    def __init__(self, arch, image, initramfs, console, acceleration,
+                 on_output=lambda data: None, on_event=lambda event: None,
+                 extra_line="", cpus=CPUS, memory=MEMORY, limit=None, firmware=None):
+        machine = MACHINES[arch]
+        line = f"{machine['line']} {extra_line}"
+        self._acceleration = acceleration
+        self._on_output = on_output
+        self._on_event = on_event
+        self._limit = (limit or WALL_LIMIT) * acceleration.factor
+        self._command = [
+            machine["qemu"], *machine["options"], *acceleration.options(machine),
+            "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+            "-smp", str(cpus), "-m", str(memory),
+            *(firmware.options(image, initramfs, line) if firmware else
+              ["-kernel", str(image), "-initrd", str(initramfs), "-append", line]),
+            "-chardev", f"file,id=console,path={console}", "-serial", "chardev:console",
+        ]
+        self._ready = False
+        self._code = None
+        self._rest = b""
+
+    @property
+    def ready(self):
+        """Whether the guest came so far as to start its command."""
+        return self._ready
+
+    def run(self):
+        """Boot, run the command, power off.
+
+        Returns:
+            The command's exit code.
+
+        Raises:
+            GuestLost: the guest did not get to its end.
+            BenchError: QEMU could not be started.
+        """
+        ports = []
+        command = list(self._command)
+        for name, slot in (("stream", 0x10), ("events", 0x11)):
+            ours, theirs = os.pipe()
+            ports.append((ours, theirs))
+            command += ["-chardev", f"file,id={name},path=/dev/fd/{theirs}",
+                        "-device", f"pci-serial,chardev={name},addr={slot:#x}"]
+        try:
+            qemu = subprocess.Popen(
+                dying_with_us(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT, pass_fds=[theirs for _, theirs in ports],
+            )
+        finally:
+            for _, theirs in ports:
+                os.close(theirs)
+        try:
+            self._follow(*(ours for ours, _ in ports))
+            said = qemu.communicate(timeout=30)[0].decode(errors="replace").strip()
+        except subprocess.TimeoutExpired:
+            said = "it did not power off"
+        finally:
+            qemu.kill()
+            qemu.wait()
+            qemu.stdout.close()
+            for ours, _ in ports:
+                os.close(ours)
+        if qemu.returncode > 0 and not self._ready:
+            raise BenchError(f"{command[0]}: {said}")
+        if self._code is None:
+            raise GuestLost(f"it ended with no word {'of its command' if self._ready else 'at all'}"
+                            + (f": {said}" if said else ""))
+        return self._code
+
+    def _follow(self, stream, events):
+        """Read both ports to their ends.
+
+        Raises:
+            GuestLost: a time limit ran out.
+        """
+        factor = self._acceleration.factor
+        start = heard = time.monotonic()
+        with selectors.DefaultSelector() as selector:
+            selector.register(stream, selectors.EVENT_READ, self._on_output)
+            selector.register(events, selectors.EVENT_READ, self._take_events)
+            while selector.get_map():
+                now = time.monotonic()
+                silence = (SILENCE_LIMIT if self._ready else BOOT_LIMIT) * factor
+                left = min(start + self._limit, heard + silence) - now
+                if left <= 0:
+                    if heard + silence <= now:
+                        raise GuestLost(f"it was silent for {silence} s")
+                    raise GuestLost(f"it ran for more than {self._limit} s")
+                for selected, _ in selector.select(left):
+                    data = os.read(selected.fd, 1 << 16)
+                    if data:
+                        heard = time.monotonic()
+                        selected.data(data)
+                    else:
+                        selector.unregister(selected.fd)
+
+    def _take_events(self, data):
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            try:
+                event = json.loads(line)
+            except ValueError:
+                raise GuestLost(f"it reported garbage: {line!r}") from None
+            if event["event"] == "ready":
+                self._ready = True
+            elif event["event"] == "exit":
+                self._code = event["code"]
+            else:
+                self._on_event(event)

@@ -1,0 +1,133 @@
+"""What a guest boots into: a cached Debian root, and beside it what one run brings along."""
+
+import shutil
+
+from . import cache
+from .archive import bootstrap
+from .cache import TOP
+from .modules import FOLDERS
+from .process import as_root, confined, run
+
+# In every guest, from the kernel's own suite. Small: it all goes through TCG.
+PACKAGES = (
+    "base-files", "base-passwd", "coreutils", "dash", "diffutils", "grep", "hostname", "kmod",
+    "libc-bin", "mawk", "mount", "procps", "python3", "python3-pytest", "sed", "trace-cmd",
+    "util-linux",
+)
+
+# Nothing is configured in the root: make what the packages would have made then, and leave out
+# what no guest needs. The byte code is the same on every architecture, so where the root's own
+# python cannot run, one of the same suite's that can makes it.
+PREPARE = r"""
+set -e
+cd "$1"
+[ -e usr/bin/awk ] || ln -s mawk usr/bin/awk
+[ -e usr/bin/sh ] || ln -s dash usr/bin/sh
+cp usr/share/base-passwd/passwd.master etc/passwd
+cp usr/share/base-passwd/group.master etc/group
+rm -rf usr/share/doc usr/share/man usr/share/info usr/share/locale usr/share/zoneinfo \
+	usr/share/perl5 usr/lib/*/perl-base usr/lib/*/gconv usr/lib/systemd usr/lib/udev \
+	usr/lib/python3*/test usr/lib/python3*/*/test usr/lib/python3*/ensurepip \
+	usr/lib/python3*/idlelib usr/lib/python3*/lib2to3 usr/lib/python3*/tkinter \
+	usr/lib/python3*/turtledemo usr/lib/python3*/pydoc_data \
+	var/cache/* var/lib/apt var/lib/dpkg
+"""
+
+# `unchecked`: python believes the byte code without a look at the source's time.
+COMPILE = (
+    "/usr/bin/python3 -m compileall -q -s /mnt --invalidation-mode unchecked-hash"
+    " /mnt/usr/lib/python3*"
+)
+
+
+def _bootstrap(suite, arch, packages, folder):
+    root = folder.with_name(folder.name + ".root")
+    cache.remove(root)
+    bootstrap(root, suite, arch, packages, PREPARE)
+    python = root if arch == "amd64" else guest_root(suite, "amd64")
+    _compile(python, root)
+    folder.mkdir()
+    pack(root, folder / "root.cpio")
+    root.rename(folder / "root")
+
+
+def _compile(python_root, root):
+    """Compile the root's python files with the python of python_root."""
+    script = (
+        f'mount --bind "{root}" "{python_root}/mnt" &&'
+        f' exec chroot "{python_root}" /bin/sh -c "{COMPILE}"'
+    )
+    run(as_root(["mkdir", "-p", python_root / "mnt"]))
+    run(as_root(confined(["sh", "-c", script])))
+
+
+def pack(folder, archive):
+    """Pack a folder's content as an initramfs: the cpio format that the kernel unpacks."""
+    run(as_root(["bsdtar", "--format=newc", "--uid=0", "--gid=0", "-cf", archive, "-C", folder,
+                 "."]))
+
+
+INPUTS = (PACKAGES, PREPARE, COMPILE)
+
+
+def cached_root(suite, arch):
+    """Where the guest root of a suite is, if it is in the cache; else None."""
+    return cache.find(f"guest-{suite}-{arch}", INPUTS)
+
+
+def guest_root(suite, arch, use="", more=()):
+    """The unpacked guest root of a suite, made if it is missing; root.cpio lies beside it.
+
+    Args:
+        use: what a root of its own is for, if it is not the ordinary one.
+        more: the packages that are in that one besides.
+    """
+    name = "-".join(("guest", *filter(None, (use,)), suite, arch))
+    packages = (*PACKAGES, *more)
+    return cache.item(
+        name, lambda folder: _bootstrap(suite, arch, packages, folder), (packages, *INPUTS[1:])
+    ) / "root"
+
+
+def initramfs(kernel, built, folder, command, extra=None, archives=None):
+    """Write the initramfs of one run to folder/initramfs and return its path.
+
+    Args:
+        built: the folder with the module and the peers, as modules.build() returns it, or None.
+        command: the shell script to run in the guest, in /memevents.
+        extra: contents of more files, by their names under /memevents.
+        archives: what pack() made, to be laid over each other; the kernel's ordinary guest root
+            if None.
+    """
+    if archives is None:
+        archives = [guest_root(kernel.base_suite, kernel.arch).with_name("root.cpio")]
+    overlay = folder / "overlay"
+    cache.remove(overlay)
+    top = overlay / "memevents"
+    top.mkdir(parents=True)
+    shutil.copy(TOP / "pytests" / "host" / "vm" / "init", overlay / "init")
+    (overlay / "init").chmod(0o755)
+
+    for part in ("module", "pytests"):
+        shutil.copytree(TOP / part, top / part, symlinks=True,
+                        ignore=shutil.ignore_patterns("__pycache__", ".*", "*.o", "*.ko", "*.mod*"))
+    for document in sorted(TOP.glob("*.md")):
+        shutil.copy(document, top)
+    for part in FOLDERS:
+        for name in ("*.ko", "*.ko.xz") if built else ():
+            for module in (built / part).glob(name):
+                shutil.copy(module, top / part)
+    (top / "command").write_text(command, encoding="utf-8")
+    for name, content in (extra or {}).items():
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).write_text(content, encoding="utf-8")
+
+    pack(overlay, folder / "overlay.cpio")
+    cache.remove(overlay)
+    target = folder / "initramfs"
+    with open(target, "wb") as whole:
+        for part in (*archives, folder / "overlay.cpio"):
+            with open(part, "rb") as source:
+                shutil.copyfileobj(source, whole, 1 << 20)
+    (folder / "overlay.cpio").unlink()
+    return target

@@ -1,0 +1,26 @@
+"""The kernel's source as its suite has it: the package linux-source."""
+
+import re
+
+from . import cache
+from .archive import Archive
+from .process import run
+
+
+def unpack(suite, folder, parts=()):
+    """Unpack the source of a suite's kernel into folder/linux; folder is made anew.
+
+    Args:
+        parts: the files and folders of the source that are wanted; all if empty.
+
+    Raises:
+        BenchError: the suite cannot be reached or has no source, or it lacks a part.
+    """
+    archive = Archive(suite, "amd64")
+    archive.update()
+    package = re.search(r"\blinux-source-\S+?(?=[ ,]|$)", archive.depends("linux-source"))[0]
+    cache.remove(folder)
+    archive.unpack([package], folder)
+    run(["tar", "-x", "-C", folder, "-f", folder / "usr" / "src" / f"{package}.tar.xz",
+         *(f"{package}/{part}" for part in parts)])
+    (folder / package).rename(folder / "linux")

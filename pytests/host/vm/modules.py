@@ -1,0 +1,85 @@
+"""Building the module and what the tests load beside it, as the kernel itself was built."""
+
+import os
+import re
+
+from . import cache, toolchain
+from .cache import TOP
+from .chroot import run_in
+from .errors import BenchError
+from .process import as_root, run
+from .release import fetch
+
+# What is built, in this order.
+FOLDERS = ("module", "module/example", "pytests/kmods/peers", "pytests/kmods/any_target")
+
+# Where its sources are.
+SOURCES = ("module", "pytests/kmods")
+
+# Said by kbuild, not about our files.
+HARMLESS = (
+    "warning: the compiler differs from the one used to build the kernel",
+)
+
+
+def _warnings(output):
+    return [
+        line for line in output.splitlines()
+        if re.search(r"warning|error:", line, re.IGNORECASE)
+        and not any(known in line for known in HARMLESS)
+    ]
+
+
+def build(kernel):
+    """Build the module and the tests' peers for a kernel, at W=1.
+
+    Returns:
+        The folder with module/memevents_hook.ko and the other folders' modules.
+
+    Raises:
+        BenchError: a build failed or warned; the message holds its output.
+    """
+    release = fetch(kernel)
+    root = toolchain.root(kernel, release.compiler, release.libraries)
+    work = TOP / "build" / "modules" / kernel.name
+    with cache.locked(f"build-{kernel.name}"):
+        for folder in SOURCES:
+            cache.copy_sources(TOP / folder, work / folder)
+        inputs = cache.key(release.folder, root, *_sources(work))
+        stamp = work / "built-from"
+        if not stamp.exists() or stamp.read_text(encoding="ascii") != inputs:
+            _make(kernel, release, root, work)
+            stamp.write_text(inputs, encoding="ascii")
+    return work
+
+
+def _sources(work):
+    for folder in SOURCES:
+        for path in sorted((work / folder).rglob("*")):
+            if cache.is_source(path):
+                yield path.relative_to(work)
+                yield path.read_text(encoding="utf-8")
+
+
+def _make(kernel, release, root, work):
+    """Run kbuild in the toolchain, with the kernel's headers laid over it.
+
+    What an earlier build left goes first: kbuild warns about a file only when it compiles it.
+    """
+    stale = [path for folder in SOURCES for path in (work / folder).rglob("*")
+             if not path.is_dir() and not cache.is_source(path)]
+    for path in (work / "built-from", *stale):
+        cache.remove(path)
+    done = run_in(
+        (release.root, root), f"build-{kernel.name}",
+        f"set -e; for folder in {' '.join(FOLDERS)}; do"
+        f" make -j{os.cpu_count()} --no-print-directory -C {release.headers} M=/mnt/$folder W=1"
+        " modules; done",
+        [(work, "/mnt", "rw")],
+    )
+    run(as_root(["chown", "-R", "--reference", TOP, work]))
+    output = done.stdout.replace("/mnt/", "")
+    (work / "build.log").write_text(output, encoding="utf-8")
+    if done.returncode or _warnings(output):
+        what = "failed" if done.returncode else "gave warnings"
+        raise BenchError(f"the build for {kernel.name} ({release.release}) {what}:\n{output}")

@@ -1,0 +1,53 @@
+"""The kernel's own search for memory that nothing points to, where it has one."""
+
+import contextlib
+import os
+import time
+
+from pytests.lib import memevents
+
+_PATH = os.path.join(memevents.DEBUGFS, "kmemleak")
+
+#: Seconds an object has to be old before it is reported (MSECS_MIN_AGE), and a bit.
+MIN_AGE = 6
+
+
+def why_not():
+    """Return why this kernel cannot search, or None where it can."""
+    try:
+        memevents.read_file(_PATH)
+    except OSError as error:
+        return f"no kmemleak in this kernel (CONFIG_DEBUG_KMEMLEAK): {error}"
+    return None
+
+
+def scan():
+    """Search once."""
+    memevents.write_file(_PATH, "scan")
+
+
+def forget():
+    """Leave out whatever was lost before."""
+    scan()
+    memevents.write_file(_PATH, "clear")
+
+
+def found():
+    """Return what was lost until now, as text: search until it is old enough, and then twice."""
+    old_enough = time.monotonic() + MIN_AGE
+    while time.monotonic() < old_enough:
+        scan()
+    scan()
+    scan()
+    return memevents.read_file(_PATH).decode()
+
+
+@contextlib.contextmanager
+def nothing_lost():
+    """Assert that the body has lost no memory, where this kernel can tell."""
+    can_tell = why_not() is None
+    if can_tell:
+        forget()
+    yield
+    lost = found() if can_tell else ""
+    assert not lost, lost

@@ -1,0 +1,101 @@
+"""The small kernel modules of kmods/peers/: others that want something of the same functions."""
+
+import errno
+import os
+
+from pytests.lib import memevents
+from pytests.lib.unsupported import Unsupported
+
+FOLDER = os.path.join(memevents.KMODS, "peers")
+
+LIVEPATCH = "peer_livepatch"
+KPROBE = "peer_kprobe"
+IPMODIFY = "peer_ipmodify"
+CALLER = "peer_caller"
+PARKED = "peer_parked"
+#: What the peer CALLER prints when it calls the target.
+CALLED = os.path.join(memevents.DEBUGFS, CALLER, "events")
+
+ALL = (LIVEPATCH, KPROBE, IPMODIFY, CALLER, PARKED)
+
+_LIVEPATCHES = "/sys/kernel/livepatch"
+
+
+def built():
+    """Return whether they have been built."""
+    return os.path.exists(os.path.join(FOLDER, IPMODIFY + ".ko"))
+
+
+def load(name, settle=True, **parameters):
+    """Load a peer; raises OSError with the errno of its init.
+
+    settle: wait for the end of a livepatch's transition.
+    Raises Unsupported where this kernel has no livepatch and the peer is one.
+    """
+    if name == LIVEPATCH and not os.path.isdir(_LIVEPATCHES):
+        raise Unsupported(f"this kernel has no livepatch (CONFIG_LIVEPATCH): no {_LIVEPATCHES}")
+    words = [f'{key}="{value}"' for key, value in parameters.items()]
+    memevents.insmod(os.path.join(FOLDER, name + ".ko"), " ".join(words))
+    if name == LIVEPATCH and settle:
+        wait_settled()
+
+
+def in_transition():
+    """Whether a livepatch is in transition."""
+    for patch in os.listdir(_LIVEPATCHES):
+        try:
+            text = memevents.read_file(os.path.join(_LIVEPATCHES, patch, "transition"))
+        except FileNotFoundError:
+            continue
+        if text != b"0\n":
+            return True
+    return False
+
+
+def wait_settled():
+    """Wait until no livepatch is in transition."""
+    memevents.wait_for(lambda: not in_transition(), "the livepatch transition is over")
+
+
+def unload(name, settle=True):
+    """Unload a peer, disabling it first where it is a livepatch.
+
+    settle: let a livepatch's transition come to its end first, instead of turning it round.
+    """
+    switch = os.path.join(_LIVEPATCHES, name, "enabled")
+    if name == LIVEPATCH and os.path.exists(switch):
+        if settle:
+            wait_settled()
+        memevents.write_file(switch, "0")
+        memevents.wait_for(lambda: not os.path.exists(switch), "the livepatch is gone")
+
+    def gone():
+        try:
+            memevents.rmmod(name)
+        except OSError as error:
+            # A livepatch gives up its last reference from a work item.
+            if name == LIVEPATCH and error.errno in (errno.EAGAIN, errno.EBUSY):
+                return False
+            raise
+        return True
+    memevents.wait_for(gone, f"{name} is unloaded")
+
+
+def leftovers():
+    """Return the names of the peers that are loaded."""
+    return [name for name in ALL if memevents.module_loaded(name)]
+
+
+def unload_all():
+    """Unload every peer that is there."""
+    for name in leftovers():
+        unload(name)
+
+
+def kprobe_on_ftrace(symbol=memevents.TARGET):
+    """Whether the kprobe on symbol goes through ftrace: only then does it take IPMODIFY."""
+    path = os.path.join(memevents.DEBUGFS, "kprobes", "list")
+    for line in memevents.read_file(path).decode().splitlines():
+        if f" {symbol}+" in line:
+            return "[FTRACE]" in line
+    return False

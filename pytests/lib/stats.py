@@ -1,0 +1,34 @@
+"""The form of `stats`."""
+
+import re
+
+from pytests.lib import memevents
+from pytests.lib.memevents import TARGET
+
+COLUMNS = ["parent", "start", "end", "redirect", "hits", "redirected"]
+
+
+def check_format(text):
+    """Assert the form of the whole text; return the stats."""
+    assert text.endswith("\n")
+    lines = text[:-1].split("\n")
+    first, second, rows = lines[0], lines[1], lines[2:]
+    assert re.fullmatch(rf"# enabled=[YN] target={TARGET} range=0x[0-9a-f]+-0x[0-9a-f]+", first)
+    assert second.split() == ["#"] + COLUMNS
+    assert not any(row.startswith("#") for row in rows)
+    assert all(row == row.rstrip() and "\t" not in row for row in lines)
+    # The heading's first column begins with its `#`.
+    tables = [re.sub(r"^# parent", "parent  ", second)] + rows
+    spans = [[(match.start(), match.end()) for match in re.finditer(r"\S+", row)]
+             for row in tables]
+    assert all(len(row) == len(COLUMNS) for row in spans), text
+    for column in range(4):
+        assert len({row[column][0] for row in spans}) == 1, f"{COLUMNS[column]}: left edge\n{text}"
+    for column in (4, 5):
+        assert len({row[column][1] for row in spans}) == 1, f"{COLUMNS[column]}: right edge\n{text}"
+    stats = memevents.parse_stats(text)
+    listed = [row for row in stats.values() if row.parent != "[other]"]
+    starts = [row.start for row in listed]
+    assert starts == sorted(starts)
+    assert all(row.redirected <= row.hits for row in listed)
+    return stats

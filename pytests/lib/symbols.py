@@ -1,0 +1,140 @@
+"""The running kernel's own symbols, told by /proc/kallsyms and tracefs.
+
+What the module says about symbols is compared with this, which knows nothing
+of how the module finds them.
+"""
+
+import bisect
+import collections
+import functools
+import os
+import re
+
+from pytests.lib import memevents
+
+_TEXT = re.compile(rb"^([0-9a-f]+) [tTwW] ([^\s\[]+)$", re.MULTILINE)
+_CORE = re.compile(rb"^([0-9a-f]+) [a-zA-Z] ([^\s\[]+)$", re.MULTILINE)
+_MODULE = re.compile(rb"^([0-9a-f]+) ([a-zA-Z]) (\S+)\t\[(\S+)\]$", re.MULTILINE)
+
+
+class Symbols:
+    """One reading of /proc/kallsyms, taken when it is made: costs seconds under TCG."""
+
+    def __init__(self, path="/proc/kallsyms"):
+        text = memevents.read_file(path)
+        self.text = [(int(address, 16), name.decode()) for address, name in _TEXT.findall(text)]
+        assert self.text and self.text[0][0], \
+            "/proc/kallsyms hides addresses: kernel.kptr_restrict is 2, or CAP_SYSLOG is missing"
+        core = _CORE.findall(text)
+        # Of any type: newer kernels have a T for some of their data.
+        self.names = {name.decode() for _, name in core}
+        # Absolute per-CPU symbols stand at the low end and bound no function.
+        self.addresses = sorted({int(address, 16) for address, _ in core})
+        self.address = {}
+        self.count = collections.Counter()
+        for address, name in self.text:
+            self.address.setdefault(name, address)
+            self.count[name] += 1
+
+    def range_of(self, name):
+        """Return (start, end): end is where the next symbol of the core kernel starts."""
+        start = self.address[name]
+        return start, self.addresses[bisect.bisect_right(self.addresses, start)]
+
+    def between(self, start, end):
+        """Return the names of text from the symbol start up to the symbol end."""
+        low, high = self.address.get(start), self.address.get(end)
+        if low is None or high is None:
+            return []
+        return [name for address, name in self.text if low <= address < high]
+
+    def entry_code(self):
+        """Return names of the assembly that system calls and interrupts enter by."""
+        return [name for name in self.between("__entry_text_start", "__entry_text_end")
+                if name.startswith(("entry_", "asm_", "el0t_", "el1h_"))]
+
+    def init_code(self):
+        """Return names of functions that were freed when the kernel had started."""
+        return self.between("_sinittext", "_einittext")
+
+    def listable(self):
+        """Yield names of functions that can be listed, spread over the kernel's text.
+
+        Unique, alone at their address, known to ftrace (and once: it takes what is
+        left of an overridden weak function for the function before), and not
+        on the kprobes' blacklist.
+        """
+        at = collections.Counter(address for address, _ in self.text)
+        known = collections.Counter(traceable())
+        refused = blacklist()
+        names = [name for name, count in known.items()
+                 if count == 1 and self.count[name] == 1 and at[self.address[name]] == 1
+                 and name not in refused and re.fullmatch(r"\w+", name)
+                 and name not in (memevents.TARGET, memevents.SHOW, memevents.LOCAL_SHOW)]
+        stride = 61     # a prime, so that every name comes once
+        while len(names) % stride == 0:
+            names.pop()
+        for index in range(len(names)):
+            yield names[index * stride % len(names)]
+
+    def duplicates(self):
+        """Return names that several functions bear, at different addresses, all traceable."""
+        known = collections.Counter(traceable())
+        refused = blacklist()
+        return [name for name, count in known.items()
+                if count > 1 and self.count[name] == count and name not in refused]
+
+    def aliases(self):
+        """Return pairs of names that stand for one and the same range."""
+        names = collections.defaultdict(list)
+        for address, name in self.text:
+            names[address].append(name)
+        known = set(traceable())
+        refused = blacklist()
+        return [tuple(group[:2]) for group in names.values()
+                if len(group) > 1 and known & set(group) and not refused & set(group)
+                and all(self.count[name] == 1 for name in group[:2])]
+
+
+def module_symbols(module, types=""):
+    """Return the names of a loaded module's symbols.
+
+    types: the letters of those that are wanted, as nm has them; of all if empty.
+    """
+    return [name.decode()
+            for _, letter, name, owner in _MODULE.findall(memevents.read_file("/proc/kallsyms"))
+            if owner.decode() == module and (not types or letter.decode() in types)]
+
+
+def module_functions(module):
+    """Return the names of a loaded module's functions."""
+    return module_symbols(module, "tT")
+
+
+def module_function(module, name):
+    """Return (start, end) of a loaded module's function: its end is the module's next symbol.
+
+    Raises KeyError where the module has no such function.
+    """
+    rows = [(int(address, 16), letter.decode(), symbol.decode()) for address, letter, symbol, owner
+            in _MODULE.findall(memevents.read_file("/proc/kallsyms")) if owner.decode() == module]
+    start = {symbol: address for address, letter, symbol in rows if letter in "tT"}[name]
+    return start, min((address for address, _, _ in rows if address > start),
+                      default=start + os.sysconf("SC_PAGE_SIZE"))
+
+
+@functools.lru_cache(maxsize=None)
+def traceable():
+    """Return the core kernel's functions that ftrace knows, in the order of addresses."""
+    path = os.path.join(memevents.TRACEFS, "available_filter_functions")
+    return [line for line in memevents.read_file(path).decode().split("\n")
+            if line and "[" not in line]
+
+
+@functools.lru_cache(maxsize=None)
+def blacklist():
+    """Return the names kprobes refuse; empty where the kernel does not tell."""
+    path = os.path.join(memevents.DEBUGFS, "kprobes", "blacklist")
+    if not os.path.exists(path):
+        return set()
+    return {line.split()[-1] for line in memevents.read_file(path).decode().splitlines()}

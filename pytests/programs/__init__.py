@@ -1,0 +1,1 @@
+"""What runs in a guest without pytest: fuzz, soak, boots."""

@@ -1,0 +1,37 @@
+"""debugfs not mounted: the module works by its parameters, unseen.
+
+With debugfs=no-mount (given as the argument no-mount) newer kernels take no files at all: then
+loading is refused as with debugfs=off.
+"""
+
+import os
+import subprocess
+import sys
+
+from pytests.lib import memevents
+from pytests.lib.memevents import BANNER
+from pytests.programs.boots import common
+
+
+def check(may_be_refused):
+    """The files are made, and are there as soon as somebody can mount them."""
+    while os.path.ismount(memevents.DEBUGFS):
+        subprocess.run(["umount", "-l", memevents.DEBUGFS], check=True)
+    with common.watched() as (log, cgroup, originals):
+        mark = log.mark()
+        got = common.errno_of(lambda: memevents.insmod(memevents.KO))
+        common.expect("insmod", got, ("none", "EOPNOTSUPP") if may_be_refused else "none")
+        if got == "none":
+            common.expect("memory.events redirected", cgroup.read_events(),
+                          BANNER.encode() + b"\n" + originals[0])
+            common.expect("memory.events.local as ever", cgroup.read_local(), originals[1])
+            memevents.rmmod(memevents.MODULE)
+        else:
+            common.said(log, mark, "debugfs")
+        common.expect("memory.events as ever", cgroup.read_events(), originals[0])
+        common.nothing_left()
+        assert not log.splats(), log.splats()
+
+
+if __name__ == "__main__":
+    check(sys.argv[1:] == ["no-mount"])

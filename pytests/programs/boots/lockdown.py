@@ -1,0 +1,56 @@
+"""Lockdown: no unsigned module loads; raised later, read-only files are read, others not."""
+
+import os
+import subprocess
+import sys
+
+from pytests.lib import memevents
+from pytests.lib.memevents import BANNER, SHOW
+from pytests.programs.boots import common
+
+SECURITYFS = "/sys/kernel/security"
+LOCKDOWN = os.path.join(SECURITYFS, "lockdown")
+
+
+def level():
+    """Return the present level; raises FileNotFoundError where the kernel has no lockdown."""
+    if not os.path.exists(LOCKDOWN):
+        subprocess.run(["mount", "-t", "securityfs", "none", SECURITYFS], check=False)
+    return memevents.read_file(LOCKDOWN).decode().split("[")[1].split("]")[0]
+
+
+def only_readable(hook, tree):
+    """Of the tree's files, as Hook.tree() has them, those that nobody may write can be opened."""
+    for name, mode in sorted(tree.items()):
+        flags = os.O_RDONLY if mode & 0o400 else os.O_WRONLY
+        got = common.errno_of(lambda: os.close(os.open(hook.path(name), flags)))
+        shut = mode & 0o222
+        common.expect(f"{mode:04o} {name}", got, "EPERM" if shut else "none")
+
+
+def check(raise_to):
+    """From `integrity` on 0400 files can be read and nothing else be opened; the hook goes on."""
+    with common.watched() as (log, cgroup, originals):
+        print(f"lockdown is {level()}", flush=True)
+        if level() != "none":
+            common.expect("insmod of an unsigned module", common.errno_of(
+                lambda: memevents.insmod(memevents.KO)), ("EPERM", "EKEYREJECTED"))
+            common.nothing_left()
+            return
+        hook = memevents.Hook()
+        hook.load()
+        tree = hook.tree()
+        memevents.write_file(LOCKDOWN, raise_to)
+        common.expect("lockdown is", level(), raise_to)
+        only_readable(hook, tree)
+        common.expect("memory.events redirected", cgroup.read_events(),
+                      BANNER.encode() + b"\n" + originals[0])
+        common.expect("hits", hook.stats()[SHOW].hits, 1)
+        hook.unload()
+        common.nothing_left()
+        common.expect("memory.events as ever", cgroup.read_events(), originals[0])
+        assert not log.splats(), log.splats()
+
+
+if __name__ == "__main__":
+    check(sys.argv[1] if len(sys.argv) > 1 else "integrity")

@@ -1,1 +1,0 @@
-"""The hook for a long time under load: `make soak`."""

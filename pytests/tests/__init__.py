@@ -1,0 +1,1 @@
+"""The tests: `make test` in guests, `make check` on this machine."""

@@ -1,0 +1,360 @@
+"""Every allocation and user copy failed, one by one: an error comes back, and nothing has changed.
+
+For loading and for each write, the first thing in it that can fail is made to
+fail, then the second, until there is no further one. Each time either the
+error comes back and all is as it was, and the next try without fault
+succeeds; or the kernel could do without, and the call has done all its work.
+"""
+
+import errno
+import os
+
+import pytest
+
+from pytests.lib import faults, kmemleak, memevents
+from pytests.lib.memevents import BANNER, LOCAL_SHOW, SHOW, TARGET
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_lost():
+    """The way back from every fault loses no memory: looked at once, behind all the tests."""
+    faults.needed()
+    with kmemleak.nothing_lost():
+        yield
+
+
+@pytest.fixture
+def nth():
+    """Runs calls with their nth fault injected."""
+    with faults.injector() as injector:
+        yield injector
+
+
+def refcount():
+    """Return the module's reference count."""
+    return int(memevents.read_file(f"/sys/module/{memevents.MODULE}/refcnt"))
+
+
+def snapshot(hook):
+    """Return all that a failed write must leave as it is."""
+    return {**hook.state(), "refcount": refcount(), "traced": memevents.traced(),
+            "why": hook.read("why")}
+
+
+def switches(state):
+    """Return what of a snapshot stays while calls are counted."""
+    rows = memevents.parse_stats(state["stats"]).values()
+    return {**{what: state[what] for what in ("enabled", "banner", "tree", "refcount")},
+            "traced": bool(state["traced"]),
+            "redirects": {row.parent: row.redirect for row in rows}}
+
+
+def whole(write, data):
+    """Have a `write` of Hook.writer() write data, all of it; raises OSError."""
+    written = write(data)
+    assert written == len(data), f"write() took {written} of {len(data)} bytes"
+
+
+def each_fault(nth, call, failed, done, numbers=range(1, faults.MOST)):
+    """Run call() with its first fault, its second, ... until it has no further one.
+
+    failed(error) is run after each call that raised one of faults.ERRNOS,
+    done() after each that did not. Returns how many faults were injected, and
+    how many of them gave an error.
+
+    numbers: which of the faults, where not all of them.
+    """
+    errors = 0
+    for number in numbers:
+        injected, error = nth.run(number, call)
+        if error is not None:
+            assert injected, f"no fault injected, yet {error!r}"
+            assert error.errno in faults.ERRNOS, f"fault {number}: {error!r}"
+            errors += 1
+            failed(error)
+        else:
+            done()
+        if not injected:
+            return number - numbers[0], errors
+    assert numbers[-1] < faults.MOST - 1, f"after {faults.MOST} faults there are more"
+    return len(numbers), errors
+
+
+WRITES = [
+    # file, what is written, and what puts things back
+    pytest.param("enabled", b"0", b"1", id="off"),
+    pytest.param("enabled", b"1", b"0", id="on"),
+    pytest.param("banner", b"another banner", BANNER.encode(), id="banner"),
+    pytest.param("banner", b"", BANNER.encode(), id="no-banner"),
+    pytest.param(f"parents/{SHOW}/redirect", b"0", b"1", id="redirect-off"),
+    pytest.param(f"parents/{LOCAL_SHOW}/redirect", b"1", b"0", id="redirect-on"),
+    pytest.param("reset", b"1", None, id="reset"),
+]
+
+
+@pytest.mark.parametrize("name, data, back", WRITES)
+def test_write(loaded, nth, cgroup, originals, record_property, name, data, back):
+    """Each write to each switch, with every fault it can have."""
+    if data == b"1" and name == "enabled":
+        loaded.write("enabled", "0")
+    with loaded.writer(name) as write:
+        whole(write, data)      # once without, so that what follows is warm
+        after = snapshot(loaded)
+        if back is not None:
+            whole(write, back)
+            assert switches(snapshot(loaded)) != switches(after)
+
+        def prepare():
+            """Have something to lose, and remember it."""
+            cgroup.read_events()
+            cgroup.read_local()
+            return snapshot(loaded)
+        before = prepare()
+
+        def failed(error):
+            assert snapshot(loaded) == before, f"changed by a write that failed: {error!r}"
+            whole(write, data)
+            done()
+
+        def done():
+            nonlocal before
+            now = snapshot(loaded)
+            for what, value in switches(after).items():
+                assert switches(now)[what] == value, what
+            if name == "reset":
+                assert loaded.hits() == (0, 0)
+            if back is not None:
+                whole(write, back)
+            before = prepare()
+        injected, errors = each_fault(nth, lambda: whole(write, data), failed, done)
+    record_property("faults", injected)
+    record_property("errors", errors)
+    assert errors, "no fault gave an error: were any injected?"
+    print(f"{name}: {injected} faults injected, {errors} gave an error")
+
+
+def other_parent(symbols):
+    """Return a function that is no parent yet."""
+    return next(name for name in symbols.listable() if name not in (SHOW, LOCAL_SHOW, TARGET))
+
+
+@pytest.mark.parametrize("calls", [False, True])
+def test_add_parent(loaded, nth, symbols, record_property, calls):
+    """A parent that could not be listed has no row, no directory and no memory.
+
+    calls: one that calls the target, or one that does not?
+    """
+    name = LOCAL_SHOW if calls else other_parent(symbols)
+    data = name.encode()
+    with loaded.writer("add_parent") as add, loaded.writer("remove_parent") as remove:
+        if calls:
+            whole(remove, data)
+        before = snapshot(loaded)
+        whole(add, data)
+        after = snapshot(loaded)
+        whole(remove, data)
+
+        def failed(error):
+            assert snapshot(loaded) == before, f"changed by a write that failed: {error!r}"
+            whole(add, data)
+            done()
+
+        def done():
+            assert snapshot(loaded) == after
+            whole(remove, data)
+            assert snapshot(loaded) == before
+        injected, errors = each_fault(nth, lambda: whole(add, data), failed, done)
+    record_property("faults", injected)
+    record_property("errors", errors)
+    assert errors > 10
+    print(f"add_parent: {injected} faults injected, {errors} gave an error")
+
+
+#: How many things can fail before a name is found to be one function's, at most.
+TO_TELL_NAMES_APART = 12
+
+
+def test_add_the_first_parent(hook, nth, symbols, record_property):
+    """What the first write finds out about all names, the next does where the first failed."""
+    data = other_parent(symbols).encode()
+    errors = 0
+    for number in range(1, TO_TELL_NAMES_APART + 1):
+        hook.load()
+        with hook.writer("add_parent") as add:
+            before = snapshot(hook)
+            injected, error = nth.run(number, lambda: whole(add, data))
+            assert injected
+            if error is not None:
+                assert error.errno in faults.ERRNOS
+                errors += 1
+                assert snapshot(hook) == before, f"changed by a write that failed: {error!r}"
+                whole(add, data)
+            assert data.decode() in hook.stats()
+        hook.unload()
+    record_property("faults", TO_TELL_NAMES_APART)
+    record_property("errors", errors)
+    assert errors
+
+
+def test_no_memory_for_all_names(hook, symbols, kernel_log):
+    """Their list falls back to other memory where one allocation fails: here all do."""
+    name = other_parent(symbols)
+    hook.load()
+    with hook.writer("add_parent") as add:
+        before = snapshot(hook)
+        mark = kernel_log.mark()
+        with memevents.expect_errno(errno.ENOMEM), faults.no_pages():
+            add(name.encode())
+        assert f"{name}: out of memory" in kernel_log.module_lines(mark)
+        assert snapshot(hook) == before
+        whole(add, name.encode())
+    assert name in hook.stats()
+
+
+def test_remove_parent(loaded, nth, symbols, record_property):
+    """A removal is whole or not at all."""
+    name = other_parent(symbols)
+    data = name.encode()
+    with loaded.writer("add_parent") as add, loaded.writer("remove_parent") as remove:
+        without = snapshot(loaded)
+        whole(add, data)
+        before = snapshot(loaded)
+
+        def failed(error):
+            assert snapshot(loaded) == before, f"changed by a write that failed: {error!r}"
+            whole(remove, data)
+            done()
+
+        def done():
+            assert snapshot(loaded) == without
+            whole(add, data)
+            assert snapshot(loaded) == before
+        injected, errors = each_fault(nth, lambda: whole(remove, data), failed, done)
+    record_property("faults", injected)
+    record_property("errors", errors)
+    assert errors
+    print(f"remove_parent: {injected} faults injected, {errors} gave an error")
+
+
+@pytest.mark.parametrize("name", ["stats", "why", "target", "enabled", "banner", "other_hits",
+                                  f"parents/{SHOW}/call_sites", f"parents/{SHOW}/hits"])
+def test_read(loaded, nth, name):
+    """Opening and reading fails whole, or gives the whole text."""
+    path = loaded.path(name)
+    wanted = memevents.read_file(path)
+    before = snapshot(loaded)
+    got = []
+
+    def read():
+        got.clear()
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            got.append(os.read(fd, 65536))
+        finally:
+            os.close(fd)
+
+    def failed(error):
+        assert snapshot(loaded) == before, f"changed by a read that failed: {error!r}"
+
+    def done():
+        assert got == [wanted]
+    _, errors = each_fault(nth, read, failed, done)
+    assert errors
+
+
+def test_the_hooked_files_under_faults(loaded, nth, cgroup, originals):
+    """A read of memory.events that fails is counted or not, but never garbled."""
+    wanted = BANNER.encode() + b"\n" + originals[0]
+    got = []
+
+    def read():
+        got.clear()
+        fd = os.open(cgroup.events, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            got.append(os.read(fd, 65536))
+        finally:
+            os.close(fd)
+
+    def failed(_):
+        assert not got
+
+    def done():
+        assert got == [wanted]
+    _, errors = each_fault(nth, read, failed, done)
+    assert errors
+    hits, redirected = loaded.hits()
+    assert hits == redirected > 0
+
+
+#: How many faults of a load one test injects: each costs two loads.
+CHUNK = 60
+
+#: How many tests the faults of each kind take: the last has some to spare.
+CHUNKS = {faults.SLAB: 11, faults.PAGES: 2}
+
+
+# Without memory for an event's fields the kernel warns, once.
+@pytest.mark.kernel_warns("event_define_fields")
+@pytest.mark.parametrize("kind, first", [(kind, 1 + CHUNK * chunk) for kind in CHUNKS
+                                         for chunk in range(CHUNKS[kind])])
+def test_load(hook, cgroup, originals, record_property, kind, first):
+    """A load that fails leaves nothing; the next one without fault succeeds.
+
+    Slab allocations and pages each for themselves: how many pages the slabs need
+    varies, and which fault is the nth would with it.
+    """
+    events, local = originals
+    line = BANNER.encode() + b"\n"
+
+    def load():
+        memevents.insmod(hook.ko, f"redirect={LOCAL_SHOW}")
+
+    def failed(error):
+        left = memevents.leftovers()
+        assert not left, f"after {error!r}: " + "; ".join(left)
+        load()
+        done()
+
+    def done():
+        assert hook.boolean("enabled")
+        assert refcount() == 0
+        assert cgroup.read_events() == events
+        assert cgroup.read_local() == line + local
+        hook.unload()
+        left = memevents.leftovers()
+        assert not left, "after unloading: " + "; ".join(left)
+    with faults.injector([kind]) as nth:
+        load()
+        done()
+        injected, errors = each_fault(nth, load, failed, done, range(first, first + CHUNK))
+    record_property("faults", injected)
+    record_property("errors", errors)
+    if first == 1:
+        assert errors
+    if first + CHUNK > CHUNKS[kind] * CHUNK:
+        assert injected < CHUNK, "there are more: count them in"
+
+
+def test_unload(hook, nth):
+    """rmmod has nothing that can fail half-way: it goes, or it never began."""
+    def failed(_):
+        assert hook.boolean("enabled")
+        assert memevents.traced()
+        hook.unload()
+        done()
+
+    def done():
+        left = memevents.leftovers()
+        assert not left, "after unloading: " + "; ".join(left)
+        hook.load()
+    hook.load()
+    each_fault(nth, hook.unload, failed, done)
+
+
+def test_no_fault_is_left_armed(nth):
+    """What the tests before stood on: a fault that was not used up goes away."""
+    injected, error = nth.run(1000, lambda: None)
+    assert not injected and error is None
+    assert memevents.read_file(faults.NTH).strip() == b"0"
+    injected, error = nth.run(1, lambda: os.open("/proc/self/status", os.O_RDONLY))
+    assert injected and error.errno == errno.ENOMEM

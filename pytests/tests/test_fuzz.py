@@ -1,0 +1,53 @@
+"""A short run of the fuzzer; the long one is `make fuzz`."""
+
+import errno
+import os
+
+import pytest
+
+from pytests.lib import scale
+from pytests.lib.fuzz import fuzzer, generate
+
+
+@pytest.fixture
+def machine(hook, cgroup, originals):
+    """The module under the fuzzer's hands."""
+    machine = fuzzer.Machine(generate.Names(), cgroup, originals)
+    yield machine
+    machine.stop()
+
+
+def test_the_module_does_what_the_model_says(machine, record_property):
+    """Each write has the predicted result, and a refused one changes nothing.
+
+    MEMEVENTS_SEED picks another sequence.
+    """
+    seed = int(os.environ.get("MEMEVENTS_SEED", "1"))
+    fuzzer.fuzz(machine, seed, scale.scaled(3000))
+    for what, count in machine.counts.items():
+        record_property(what, count)
+    assert machine.counts["refused"] > machine.counts["writes"] // 10
+    assert machine.counts["refused"] < machine.counts["writes"]
+
+
+def test_parameters(machine, record_property):
+    """Loading with any parameters gives the predicted result; a refused one leaves nothing."""
+    generator = generate.Generator(2, machine.model)
+    for _ in range(max(20, scale.scaled(30))):
+        machine.run(generator.load())
+    record_property("loads", machine.counts["loads"])
+    assert machine.counts["loads refused"]
+
+
+def test_seeking(loaded):
+    """Every file can be sought in, those that cannot be read too; that is no command."""
+    before = loaded.state()
+    for name, mode in loaded.tree().items():
+        fd = os.open(loaded.path(name), os.O_RDONLY if mode & 0o400 else os.O_WRONLY)
+        for offset in (1, 4096, 1 << 31, 0):
+            try:
+                os.lseek(fd, offset, os.SEEK_SET)
+            except OSError as error:
+                assert error.errno in (errno.EINVAL, errno.ESPIPE), (name, error)
+        os.close(fd)
+    assert loaded.state() == before
