@@ -8,7 +8,7 @@ PYTHON ?= python3
 MODULE := $(CURDIR)/module
 # small modules that the tests load
 TESTED := $(addprefix $(CURDIR)/,module/example pytests/kmods/peers pytests/kmods/any_target)
-LOCAL  := sh pytests/local.sh
+TOOLS  := module/tools
 BENCH  := $(PYTHON) -m pytests.host
 
 # make hands the variables of its command line on to what it runs: KERNELS, STRICT, TESTS,
@@ -19,7 +19,7 @@ BENCH  := $(PYTHON) -m pytests.host
 ##@ The module
 .PHONY: module clean distclean
 module:                 ## build it for KDIR (default: the running kernel's headers)
-	@$(LOCAL) headers '$(KDIR)'
+	@sh $(TOOLS)/headers.sh '$(KDIR)'
 	$(MAKE) -C $(KDIR) M=$(MODULE) modules
 
 clean:                  ## drop what was built; results of tests too
@@ -34,23 +34,23 @@ distclean: clean        ## and the cache: downloads, toolchains, guest roots
 ##@ On this machine, as root
 .PHONY: as-root load unload status watch check
 as-root:
-	@$(LOCAL) need_root
+	@sh $(TOOLS)/as_root.sh
 
 load: as-root module    ## insmod, with PARAMS="redirect=... observe=..."
-	@$(LOCAL) load $(PARAMS)
+	@sh $(TOOLS)/load.sh $(PARAMS)
 
 unload: as-root         ## rmmod
-	@$(LOCAL) unload
+	@sh $(TOOLS)/unload.sh
 
 status:                 ## print the counters
-	@$(LOCAL) status
+	@sh $(TOOLS)/status.sh
 
 watch:                  ## the counters live, with rates
-	@$(LOCAL) watch
+	@sh $(TOOLS)/watch.sh
 
 check: as-root module   ## run the tests here: on a test VM of your own
 	for folder in $(TESTED); do $(MAKE) -C $(KDIR) M=$$folder modules || exit; done
-	@$(LOCAL) check '$(PYTHON)' $(TESTS)
+	@sh $(TOOLS)/check.sh '$(PYTHON)' $(TESTS)
 
 ##@ In throw-away virtual machines with stock Debian kernels
 .PHONY: setup demo test test-debug coverage test-boots test-upstream fuzz soak bench kernels
@@ -87,13 +87,13 @@ bench: setup            ## what a read costs, to the instruction; BENCH_KERNELS=
 kernels: setup          ## which kernels there are, and what of them is in the cache
 	@$(BENCH) kernels
 
-##@ Installing (module/install.mk)
+##@ Installing (module/packaging/install.mk)
 install:                ## modules_install and depmod for KDIR; DESTDIR= or INSTALL_MOD_PATH= before it
 uninstall:              ## the other way round
 dkms:                   ## have DKMS build and install it
 dkms-remove:            ## and take it away again
 deb:                    ## the package memevents-hook-dkms, into build/deb
-include module/install.mk
+include module/packaging/install.mk
 
 ##@ For contributors
 .PHONY: lint selftest test-packaging compile_commands.json

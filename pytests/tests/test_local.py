@@ -1,4 +1,4 @@
-"""What `make load`, `unload`, `status` and `watch` do on this machine: local.sh."""
+"""What `make load`, `unload`, `status` and `watch` do on this machine: module/tools."""
 
 import contextlib
 import errno
@@ -15,7 +15,11 @@ import pytest
 from pytests.lib import memevents, scale
 from pytests.lib.memevents import LOCAL_SHOW, SHOW
 
-SCRIPT = ["sh", os.path.join("pytests", "local.sh")]
+
+def script(command):
+    """Return how make runs a tool."""
+    return ["sh", os.path.join("module", "tools", command + ".sh")]
+
 
 #: What a terminal is told: another screen and no cursor, and at the end the other way round.
 ENTER, LEAVE = b"\x1b[?1049h\x1b[?25l", b"\x1b[?25h\x1b[?1049l"
@@ -23,15 +27,15 @@ ENTER, LEAVE = b"\x1b[?1049h\x1b[?25l", b"\x1b[?25h\x1b[?1049l"
 HOME = b"\x1b[H"
 
 
-def local(*words, **options):
-    """Run local.sh as make does; return the finished process, both streams in its stdout."""
-    return subprocess.run(SCRIPT + list(words), cwd=memevents.TOP, stdout=subprocess.PIPE,
+def local(command, *words, **options):
+    """Run a tool as make does; return the finished process, both streams in its stdout."""
+    return subprocess.run(script(command) + list(words), cwd=memevents.TOP, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, encoding="utf-8", check=False, **options)
 
 
 @pytest.fixture(autouse=True)
 def the_usual_module():
-    """local.sh knows module/memevents_hook.ko and no other."""
+    """The tools know module/memevents_hook.ko and no other."""
     usual = os.path.join(memevents.TOP, "module", memevents.MODULE + ".ko")
     if not os.path.samefile(memevents.KO, usual):
         pytest.skip("MEMEVENTS_KO names another module than make load takes")
@@ -108,7 +112,7 @@ class Watching:
         self._master, slave = pty.openpty()
         subprocess.run(["stty", "rows", str(lines), "cols", str(columns)], stdin=slave, check=True)
         self._child = subprocess.Popen(
-            ["setsid", "--ctty", "--wait"] + SCRIPT + ["watch"], cwd=memevents.TOP, stdin=slave,
+            ["setsid", "--ctty", "--wait"] + script("watch"), cwd=memevents.TOP, stdin=slave,
             stdout=slave, stderr=slave, close_fds=True)
         os.close(slave)
         self.seen = b""
@@ -227,7 +231,7 @@ def test_watch_over_a_reload(loaded, watching):
 
 def test_watch_into_a_pipe(loaded):
     """No escape sequences: plain frames, one after the other; SIGTERM ends it."""
-    watch = subprocess.Popen(SCRIPT + ["watch"], cwd=memevents.TOP, stdout=subprocess.PIPE,
+    watch = subprocess.Popen(script("watch"), cwd=memevents.TOP, stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT)
     seen = b""
     while seen.count(b"[other]") < 2:

@@ -9,10 +9,9 @@ sources()
 	find . -name build -prune -o -type f -exec sha256sum {} + | sort -k 2
 }
 
-mkdir -p /tmp/memevents_hook/pytests
+mkdir /tmp/memevents_hook
 cd /tmp/memevents_hook
 cp -r /mnt/Makefile /mnt/module /mnt/README.md /mnt/debugfs_layout.md .
-cp /mnt/pytests/local.sh pytests
 sources > /tmp/before
 make deb
 sources > /tmp/after

@@ -16,7 +16,7 @@ cd /tmp
 # directive NAME: DKMS reads them as bash does
 directive()
 {
-	bash -c '. module/dkms.conf && echo "${!1}"' bash "$1"
+	bash -c '. module/packaging/dkms.conf && echo "${!1}"' bash "$1"
 }
 
 headers=/usr/src/linux-headers-$RELEASE
@@ -54,7 +54,7 @@ bound()
 # The options without which a source refuses, as "#ifndef CONFIG_X" and "#error".
 refused()
 {
-	grep -h -B 1 '^#error' module/*.[ch] module/engine/*.[ch] | sed -n 's/^#ifndef \(CONFIG_[A-Z_]*\)$/\1/p'
+	grep -rh -B 1 --include='*.[ch]' '^#error' module | sed -n 's/^#ifndef \(CONFIG_[A-Z_]*\)$/\1/p'
 }
 
 lowest=$(bound "<")

@@ -14,7 +14,7 @@ INSTALLED = $(INSTALL_MOD_PATH)/lib/modules/$(RELEASE)/updates/memevents_hook.ko
 DKMS_NAME := memevents-hook
 DKMS_SOURCE := /usr/src/$(DKMS_NAME)-$(VERSION)
 DEB_TREE := build/deb/$(DKMS_NAME)-$(VERSION)
-SOURCES = module/Kbuild $(filter-out %.mod.c,$(wildcard module/*.[ch]))
+PACKAGING := module/packaging
 
 .PHONY: install uninstall dkms dkms-remove deb
 
@@ -32,9 +32,9 @@ uninstall:
 
 dkms:
 	@command -v dkms > /dev/null || { echo "no dkms: apt-get install dkms" >&2; exit 1; }
-	mkdir -p $(DKMS_SOURCE)
-	cp $(SOURCES) $(DKMS_SOURCE)
-	sed 's/#MODULE_VERSION#/$(VERSION)/' module/dkms.conf > $(DKMS_SOURCE)/dkms.conf
+	rm -rf $(DKMS_SOURCE)
+	sh $(PACKAGING)/sources.sh $(DKMS_SOURCE)
+	sed 's/#MODULE_VERSION#/$(VERSION)/' $(PACKAGING)/dkms.conf > $(DKMS_SOURCE)/dkms.conf
 	dkms install -m $(DKMS_NAME) -v $(VERSION) -k $(RELEASE) --kernelsourcedir $(abspath $(KDIR)) --force
 
 dkms-remove:
@@ -44,8 +44,8 @@ dkms-remove:
 deb:
 	@command -v dh_dkms > /dev/null || { echo "no dh_dkms: apt-get install build-essential debhelper dh-dkms" >&2; exit 1; }
 	rm -rf build/deb
-	mkdir -p $(DEB_TREE)
-	cp -r $(SOURCES) module/dkms.conf module/debian README.md debugfs_layout.md $(DEB_TREE)
+	sh $(PACKAGING)/sources.sh $(DEB_TREE)/module
+	cp -r $(PACKAGING)/dkms.conf $(PACKAGING)/debian README.md debugfs_layout.md $(DEB_TREE)
 	sed -i 's/#MODULE_VERSION#/$(VERSION)/' $(DEB_TREE)/debian/changelog
 	cd $(DEB_TREE) && dpkg-buildpackage --unsigned-source --unsigned-changes --build=binary
 	@ls build/deb/*.deb
