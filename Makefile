@@ -2,17 +2,17 @@
 #
 # Thin on purpose: each target calls the tool that does the work. `make help` lists them.
 
-KDIR   ?= /lib/modules/$(shell uname -r)/build
-PYTHON ?= python3
+KDIR    ?= /lib/modules/$(shell uname -r)/build
+PYTHON  ?= python3
 
-MODULE := $(CURDIR)/module
+MODULE  := $(CURDIR)/module
 # small modules that the tests load
-TESTED := $(addprefix $(CURDIR)/,module/example pytests/kmods/peers pytests/kmods/any_target)
-TOOLS  := module/tools
-BENCH  := $(PYTHON) -m pytests.host
+TESTED  := $(addprefix $(CURDIR)/,module/example pytests/kmods/peers pytests/kmods/any_target)
+TOOLS   := module/tools
+HARNESS := $(PYTHON) -m pytests.host
 
 # make hands the variables of its command line on to what it runs: KERNELS, STRICT, TESTS,
-# REPORT_ONLY, ACCEL, MIRROR and SECURITY_MIRROR reach the bench so.
+# REPORT_ONLY, ACCEL, MIRROR and SECURITY_MIRROR reach the harness so.
 
 .DEFAULT_GOAL := module
 
@@ -58,34 +58,34 @@ setup:                  ## install the packages that these need (they do it them
 	@sh pytests/host/vm/setup.sh
 
 demo: setup             ## the main job, shown
-	@$(BENCH) demo
+	@$(HARNESS) demo
 
 test: setup             ## the test suite; KERNELS="6.1 7.*" STRICT=1 TESTS="-k routing"
-	@$(BENCH) test
+	@$(HARNESS) test
 
 test-debug: setup       ## it on a kernel with KASAN, lockdep, kmemleak, fault injection (built once)
-	@$(BENCH) test '6.1-debug'
+	@$(HARNESS) test '6.1-debug'
 
 coverage: setup         ## the same, and which lines of the module it ran through; REPORT_ONLY=1
-	@$(BENCH) coverage
+	@$(HARNESS) coverage
 
 test-boots: setup       ## lockdown, debugfs=off, signatures, ftrace dead, bpftrace, perf, checkers: a boot each
-	@$(BENCH) boots
+	@$(HARNESS) boots
 
 test-upstream: setup    ## the kernel's own selftests (cgroup, ftrace, livepatch) beside the module
 	@$(PYTHON) -m pytests.host.upstream
 
 fuzz: setup             ## every file against a model, on the debug kernel; WRITES=100000 SEED=1
-	@$(BENCH) fuzz
+	@$(HARNESS) fuzz
 
 soak: setup             ## for long, under load; CYCLES=20, the whole thing is 1000
-	@$(BENCH) soak
+	@$(HARNESS) soak
 
 bench: setup            ## what a read costs, to the instruction; BENCH_KERNELS="6.12" BENCH_PARTS=costs
 	@$(PYTHON) -m pytests.host.cost
 
 kernels: setup          ## which kernels there are, and what of them is in the cache
-	@$(BENCH) kernels
+	@$(HARNESS) kernels
 
 ##@ Installing (module/packaging/install.mk)
 install:                ## modules_install and depmod for KDIR; DESTDIR= or INSTALL_MOD_PATH= before it
@@ -100,7 +100,7 @@ include module/packaging/install.mk
 lint: setup             ## style and static checks of everything
 	@$(PYTHON) -m pytests.host.lint
 
-selftest: setup         ## the bench's own logic, without a kernel
+selftest: setup         ## the harness's own logic, without a kernel
 	@$(PYTHON) -m unittest discover -q -t . -s pytests/host/unit -p '[a-z]*.py'
 
 test-packaging: setup   ## the package and DKMS on fresh Debian roots; Secure Boot
@@ -117,4 +117,4 @@ help:                   ## this list
 		/^[a-z_.-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  ACCEL=auto|kvm|tcg picks the acceleration of guests, MIRROR=URI the package mirror.'
-	@echo '  $(BENCH) --help: building for, and running commands in, one kernel.'
+	@echo '  $(HARNESS) --help: building for, and running commands in, one kernel.'

@@ -1,4 +1,4 @@
-"""The bench's command line."""
+"""The harness's command line."""
 
 import argparse
 import os
@@ -10,8 +10,10 @@ from pytests.host.suite import demo as demo_session
 from pytests.host.suite import programs, suite
 from pytests.host.vm import accel, image, modules, release, toolchain
 from pytests.host.vm.cache import TOP
-from pytests.host.vm.errors import BenchError, GuestLost
-from pytests.host.vm.guest import Acceleration, Guest
+from pytests.host.vm.errors import HarnessError
+from pytests.host.vm.guest import Acceleration
+from pytests.host.vm.image import Content
+from pytests.host.vm.in_guest import run_in_guest
 from pytests.host.vm.kernels import pick
 
 KERNELS = os.environ.get("KERNELS", "")
@@ -20,7 +22,7 @@ KERNELS = os.environ.get("KERNELS", "")
 def _one(name):
     kernels = pick(name)
     if len(kernels) != 1:
-        raise BenchError(f"'{name}' picks {len(kernels)} kernels: name one")
+        raise HarnessError(f"'{name}' picks {len(kernels)} kernels: name one")
     return kernels[0]
 
 
@@ -31,26 +33,15 @@ def build(arguments):
 
 
 def _in_guest(kernel, script, arguments):
-    folder = TOP / "build" / "shell" / f"{kernel.name}-{os.getpid()}"
-    folder.mkdir(parents=True)
-    built = None if arguments.no_module else modules.build(kernel)
-    guest = Guest(
-        kernel.arch, release.fetch(kernel).image,
-        image.initramfs(kernel, built, folder, script), folder / "console.log",
+    ended = run_in_guest(
+        kernel, TOP / "build" / "shell" / f"{kernel.name}-{os.getpid()}", script,
         Acceleration("tcg", arguments.tcg) if arguments.tcg else accel.choose(kernel),
-        on_output=_write, extra_line=f"{kernel.line} {arguments.append}", limit=arguments.limit,
-        cpus=arguments.cpus, memory=kernel.memory,
-    )
-    try:
-        return guest.run()
-    finally:
-        (folder / "initramfs").unlink(missing_ok=True)
-        print(f"kernel log: {folder / 'console.log'}", file=sys.stderr)
-
-
-def _write(data):
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+        Content(None if arguments.no_module else modules.build(kernel)), shown=True,
+        line=arguments.append, limit=arguments.limit, cpus=arguments.cpus)
+    if ended.lost:
+        print(ended.wrong, file=sys.stderr)
+    print(f"kernel log: {ended.console}", file=sys.stderr)
+    return ended.status
 
 
 def shell(arguments):
@@ -195,11 +186,8 @@ def main():
     arguments = _parser().parse_args()
     try:
         return arguments.function(arguments) or 0
-    except GuestLost as error:
-        print(f"guest lost: {error}", file=sys.stderr)
-        return 3
-    except BenchError as error:
-        print(f"bench: {error}", file=sys.stderr)
+    except HarnessError as error:
+        print(f"harness: {error}", file=sys.stderr)
         return 2
 
 

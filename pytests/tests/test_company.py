@@ -108,14 +108,14 @@ def bpf_shares(hook):
             return False
 
 
-@pytest.mark.parametrize("guest", COMPANY)
-def test_it_comes_while_we_are_there(hook, watch, guest):
+@pytest.mark.parametrize("visitor", COMPANY)
+def test_it_comes_while_we_are_there(hook, watch, visitor):
     """Hook on; it comes; hook off and on; it goes; hook off."""
     hook.load()
     watch.check(True)
     with contextlib.ExitStack() as stack:
         try:
-            look = stack.enter_context(guest(hook))
+            look = stack.enter_context(visitor(hook))
         except OSError as error:
             if not refused_to_share(error):
                 raise
@@ -131,11 +131,11 @@ def test_it_comes_while_we_are_there(hook, watch, guest):
     watch.check(False)
 
 
-@pytest.mark.parametrize("guest", COMPANY)
-def test_we_come_while_it_is_there(hook, watch, guest):
+@pytest.mark.parametrize("visitor", COMPANY)
+def test_we_come_while_it_is_there(hook, watch, visitor):
     """It is there; we load, go off and on and leave; it goes."""
     watch.check(False)
-    with guest(hook) as look:
+    with visitor(hook) as look:
         watch.check_seen(False, look)
         try:
             hook.load()
@@ -155,10 +155,10 @@ def test_we_come_while_it_is_there(hook, watch, guest):
     watch.check(False)
 
 
-@pytest.mark.parametrize("guest", COMPANY)
-def test_it_goes_while_we_stay(hook, watch, guest):
+@pytest.mark.parametrize("visitor", COMPANY)
+def test_it_goes_while_we_stay(hook, watch, visitor):
     """It is there; we load; it goes; we go on."""
-    with guest(hook) as look:
+    with visitor(hook) as look:
         try:
             hook.load()
         except OSError as error:
@@ -169,7 +169,7 @@ def test_it_goes_while_we_stay(hook, watch, guest):
     watch.check(True)
     hook.write("enabled", "0")
     watch.check(False)
-    with guest(hook) as look:
+    with visitor(hook) as look:
         hook.write("enabled", "1")
         watch.check_seen(True, look)
 

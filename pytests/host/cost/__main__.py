@@ -7,7 +7,7 @@ import shlex
 import sys
 
 from pytests.host.vm.cache import TOP
-from pytests.host.vm.errors import BenchError, GuestLost
+from pytests.host.vm.errors import HarnessError
 from pytests.host.vm.guest import Acceleration
 from pytests.host.vm.kernels import pick
 from pytests.host.vm.process import as_root, run
@@ -24,21 +24,7 @@ PARTS = {
     "scaling": (Acceleration("tcg", "multi"), 2),
 }
 KERNELS = "5.10 6.12 7.3 6.12-arm64"
-ATTEMPTS = 3
 PYTHON = "/usr/bin/python3"
-
-
-def _lines(kernel, built, part):
-    """The lines of one part; a guest that is lost is started again."""
-    acceleration, cpus = PARTS[part]
-    for left in reversed(range(ATTEMPTS)):
-        try:
-            return lines(kernel, built, part, acceleration, cpus)
-        except GuestLost as error:
-            if not left:
-                raise
-            print(f"{kernel.name}: {part}: guest lost: {error}: once more", flush=True)
-    return None
 
 
 def _bench(kernel, parts, twice):
@@ -50,13 +36,13 @@ def _bench(kernel, parts, twice):
     found = {"kernel": kernel.name, "release": built.release, "command": command}
     print(f"== {kernel.name}: Linux {built.release}, {kernel.arch}", flush=True)
     for part in parts:
-        measured = _lines(kernel, built, part)
+        measured = lines(kernel, built, part, *PARTS[part])
         found[part] = getattr(figures, part)(measured)
         if twice and part == "costs":
-            again = figures.costs(_lines(kernel, built, part))
+            again = figures.costs(lines(kernel, built, part, *PARTS[part]))
             differing = figures.differing(found[part], again)
             if differing:
-                raise BenchError("\n".join((f"{kernel.name}: counted twice, and not the same:",
+                raise HarnessError("\n".join((f"{kernel.name}: counted twice, and not the same:",
                                             *differing)))
         print("\n".join(getattr(table, part)(found[part])), flush=True)
     folder = TOP / "build" / "bench" / kernel.name
@@ -72,7 +58,7 @@ def _set_up():
     """Install what the plot needs."""
     try:
         run([PYTHON, "-c", "import matplotlib"])
-    except BenchError:
+    except HarnessError:
         run(as_root(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y",
                      "--no-install-recommends", "install", "python3-matplotlib"]))
 
@@ -96,10 +82,7 @@ def main():
             found = _bench(kernel, arguments.parts.split(), arguments.twice)
             if "costs" in found:
                 beyond += figures.beyond_bounds(kernel.name, found["costs"])
-    except GuestLost as error:
-        print(f"guest lost: {error}", file=sys.stderr)
-        return 3
-    except BenchError as error:
+    except HarnessError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
     for line in beyond:

@@ -1,14 +1,14 @@
-"""Building what a bench guest holds: the module, the peers beside it, and the reader."""
+"""Building what a guest of the benchmark holds: the module, the alternatives, the reader."""
 
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytests.host.vm import cache, toolchain
+from pytests.host.vm import cache, image, toolchain
 from pytests.host.vm.archive import Archive
 from pytests.host.vm.cache import TOP
 from pytests.host.vm.chroot import run_in
-from pytests.host.vm.errors import BenchError
+from pytests.host.vm.errors import HarnessError
 from pytests.host.vm.process import as_root, run
 from pytests.host.vm.release import fetch
 
@@ -32,21 +32,20 @@ class Built:
     """What was built for one kernel.
 
     release: what `uname -r` says there.
-    image: the kernel to boot.
     folder: with the folders of MODULES, and reader.
-    busybox: the guest's user space.
+    root: busybox and the links to it, packed: the guest's user space.
     """
 
     release: str
-    image: Path
     folder: Path
-    busybox: Path
+    root: Path
 
     @property
-    def modules(self):
-        """The .ko files by the names they have in the guest."""
+    def files(self):
+        """The reader and the .ko files, by the names they have in the guest."""
         found = {ko.name: ko for ko in (self.folder / MODULES[2]).glob("*.ko")}
         found["memevents_hook.ko"] = self.folder / "module" / "memevents_hook.ko"
+        found["reader"] = self.folder / "reader"
         found["no_trace.ko"] = self.folder / "no_trace" / "memevents_hook.ko"
         return found
 
@@ -59,13 +58,22 @@ def _fetch_user_space(kernel, folder):
     for package in ("busybox-static", "libc6-dev", "linux-libc-dev"):
         of_arch = f"{package}:{kernel.arch}"
         packages.append(of_arch if archive.exists(of_arch) else package)
-    archive.unpack(packages, folder)
+    archive.unpack(packages, folder / "sysroot")
+    root = folder / "root"
+    for name in ("bin", "dev", "proc", "sys", "run", "tmp"):
+        (root / name).mkdir(parents=True)
+    busybox, = (folder / "sysroot").glob("**/bin/busybox")
+    shutil.copy(busybox, root / "bin")
+    for applet in APPLETS:
+        (root / "bin" / applet).symlink_to("busybox")
+    image.pack(root, folder / "root.cpio")
+    cache.remove(root)
 
 
 def _user_space(kernel):
     return cache.item(
         f"bench-{kernel.base_suite}-{kernel.arch}",
-        lambda folder: _fetch_user_space(kernel, folder),
+        lambda folder: _fetch_user_space(kernel, folder), APPLETS,
     )
 
 
@@ -73,7 +81,7 @@ def _make(kernel, release, user_space, work):
     """Run kbuild and the compiler in the kernel's toolchain.
 
     Raises:
-        BenchError: one of them failed; the message holds what they wrote.
+        HarnessError: one of them failed; the message holds what they wrote.
     """
     gcc = CROSS[kernel.arch] + release.compiler
     script = (
@@ -87,18 +95,18 @@ def _make(kernel, release, user_space, work):
     done = run_in(
         (release.root, toolchain.root(kernel, release.compiler, release.libraries)),
         f"bench-{kernel.name}", script,
-        [(work, "/mnt", "rw"), (user_space, "/mnt/sysroot", "ro")],
+        [(work, "/mnt", "rw"), (user_space / "sysroot", "/mnt/sysroot", "ro")],
     )
     run(as_root(["chown", "-R", "--reference", TOP, work]))
     if done.returncode:
-        raise BenchError(f"the bench's build for {kernel.name} failed:\n{done.stdout}")
+        raise HarnessError(f"the benchmark's build for {kernel.name} failed:\n{done.stdout}")
 
 
 def build(kernel):
     """Build everything for a kernel.
 
     Raises:
-        BenchError: a build failed; the message holds its output.
+        HarnessError: a build failed; the message holds its output.
     """
     release = fetch(kernel)
     user_space = _user_space(kernel)
@@ -115,5 +123,4 @@ def build(kernel):
         # The same module as if it had no tracepoint.
         shutil.copy(HERE / "no_trace.h", work / "no_trace" / "engine" / "trace.h")
         _make(kernel, release, user_space, work)
-    busybox, = user_space.glob("**/bin/busybox")
-    return Built(release.release, release.image, work, busybox)
+    return Built(release.release, work, user_space / "root.cpio")

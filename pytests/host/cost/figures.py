@@ -9,7 +9,7 @@ from .build import HERE
 # observed there.
 EVENTS, LOCAL = 0, 1
 
-# name: (the state it was measured in, the file). Those of the module, then the peers.
+# name: (the state it was measured in, the file). Those of the module, then the alternatives.
 MODULE = {
     "enabled N": ("disabled", LOCAL),
     "hook absent, at the end": ("absent_again", LOCAL),
@@ -26,7 +26,7 @@ MODULE = {
     "unlisted, no parent": ("unlisted_0", LOCAL),
     "unlisted, 255 parents": ("unlisted_255", LOCAL),
 }
-PEERS = {
+ALTERNATIVES = {
     "floor: empty IPMODIFY handler": ("floor", LOCAL),
     "article's handler, passed on": ("article", LOCAL),
     "article's handler, redirected": ("article", EVENTS),
@@ -57,7 +57,7 @@ def costs(lines):
 
     Returns:
         {"read": instructions of a read with no hook,
-         "module": {name: extra instructions a read}, "peers": the same,
+         "module": {name: extra instructions a read}, "alternatives": the same,
          "left out": [which peer is not there, and why]}
     """
     reads = {words[1]: [float(word) for word in words[2:]]
@@ -73,7 +73,7 @@ def costs(lines):
                                   ("tracepoint off, unlisted", "unlisted", "no_trace_unlisted")):
         module[name] = _exact(reads[state][LOCAL] - reads[untraced][LOCAL])
     left_out = [line.partition(" ")[2] for line in lines if line.startswith("left_out ")]
-    return {"read": round(absent[LOCAL]), "module": module, "peers": extra(PEERS),
+    return {"read": round(absent[LOCAL]), "module": module, "alternatives": extra(ALTERNATIVES),
             "left out": left_out}
 
 
@@ -83,7 +83,7 @@ def differing(first, second):
     Not asked: what a read takes in all, and what is PLACED.
     """
     return [f"{name}: {count}, then {second[kind].get(name)}"
-            for kind in ("module", "peers") for name, count in first[kind].items()
+            for kind in ("module", "alternatives") for name, count in first[kind].items()
             if count != second[kind].get(name) and not any(word in name for word in PLACED)]
 
 

@@ -1,15 +1,17 @@
-"""One bench guest: a kernel, busybox, the reader and the modules, and a command of guest.sh."""
+"""One guest of the benchmark: a kernel, busybox, the reader, the modules, a command of guest.sh."""
 
-import shutil
 from dataclasses import dataclass
 
-from pytests.host.vm import cache
 from pytests.host.vm.cache import TOP
-from pytests.host.vm.errors import BenchError
-from pytests.host.vm.guest import Acceleration, Guest
-from pytests.host.vm.process import as_root, run
+from pytests.host.vm.errors import HarnessError
+from pytests.host.vm.guest import Acceleration
+from pytests.host.vm.image import Content
+from pytests.host.vm.in_guest import run_in_guest
 
-from .build import APPLETS, HERE
+from .build import HERE
+
+#: Guests that are lost are started again so often.
+RETRIES = 2
 
 
 @dataclass(frozen=True)
@@ -23,45 +25,23 @@ class Counting(Acceleration):
         return [*super().options(machine), "-icount", "shift=0,sleep=off"]
 
 
-def _initramfs(built, folder, command):
-    root = folder / "root"
-    cache.remove(root)
-    for name in ("bin", "dev", "proc", "sys", "run", "tmp", "memevents"):
-        (root / name).mkdir(parents=True)
-    shutil.copy(built.busybox, root / "bin" / "busybox")
-    for applet in APPLETS:
-        (root / "bin" / applet).symlink_to("busybox")
-    shutil.copy(built.folder / "reader", root / "bin" / "reader")
-    shutil.copy(TOP / "pytests" / "host" / "vm" / "init", root / "init")
-    (root / "init").chmod(0o755)
-    shutil.copy(HERE / "guest.sh", root / "memevents")
-    for name, module in built.modules.items():
-        shutil.copy(module, root / "memevents" / name)
-    (root / "memevents" / "command").write_text(f"exec sh ./guest.sh {command}\n", "ascii")
-    archive = folder / "initramfs"
-    run(as_root(["bsdtar", "--format=newc", "--uid=0", "--gid=0", "-cf", archive, "-C", root,
-                 "."]))
-    cache.remove(root)
-    return archive
-
-
 def lines(kernel, built, command, acceleration, cpus=1):
     """Boot a guest, run a command of guest.sh there, and return the lines it wrote.
 
     Raises:
-        BenchError: the command failed; the message holds what it wrote.
-        GuestLost: the guest did not get to its end.
+        HarnessError: the command failed, or the guest was lost each time; the message holds what it
+            wrote.
     """
-    folder = TOP / "build" / "bench" / kernel.name
-    folder.mkdir(parents=True, exist_ok=True)
-    output = []
-    guest = Guest(
-        kernel.arch, built.image, _initramfs(built, folder, command),
-        folder / f"{command}.console.log", acceleration, on_output=output.append, cpus=cpus,
-    )
-    code = guest.run()
-    text = b"".join(output).decode(errors="replace").replace("\r", "")
-    (folder / f"{command}.log").write_text(text, "utf-8")
-    if code:
-        raise BenchError(f"{kernel.name}: guest.sh {command} exited with {code}:\n{text}")
-    return text.splitlines()
+    content = Content(files={"guest.sh": HERE / "guest.sh", **built.files}, archives=[built.root],
+                      project=False)
+    for left in reversed(range(1 + RETRIES)):
+        ended = run_in_guest(
+            kernel, TOP / "build" / "bench" / kernel.name,
+            f"PATH=$PATH:/memevents; exec sh ./guest.sh {command}\n", acceleration, content,
+            suffix=f"-{command}", cpus=cpus)
+        if not ended.wrong:
+            break
+        if not ended.lost or not left:
+            raise HarnessError(f"{kernel.name}: {command}: {ended.wrong}:\n{ended.output}")
+        print(f"{kernel.name}: {command}: {ended.wrong}: once more", flush=True)
+    return ended.output.splitlines()

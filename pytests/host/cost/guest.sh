@@ -1,5 +1,5 @@
 #!/bin/sh
-# The guest's side of the bench: sets one state after the other and measures a
+# The guest's side of the benchmark: sets one state after the other and measures a
 # read in each. Prints lines of NAME VALUE... for the host (guest.py); what the
 # names mean is in figures.py.
 # usage: guest.sh costs|switching|memory|scaling
@@ -126,7 +126,7 @@ costs_of_the_module()
 	unload
 }
 
-costs_of_peers()
+costs_of_alternatives()
 {
 	# shellcheck disable=SC2046 # two words
 	set -- $(range memory_events_show)
@@ -175,7 +175,7 @@ costs()
 	await is_quiet
 	measure absent
 	costs_of_the_module
-	costs_of_peers
+	costs_of_alternatives
 	measure absent_again
 }
 

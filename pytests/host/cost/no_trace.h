@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Takes the place of module/trace.h in the bench's second build of the module: no tracepoint. */
+/* Takes the place of module/engine/trace.h in the benchmark's second build of the module: no tracepoint. */
 #ifndef _BENCH_NO_TRACE_H
 #define _BENCH_NO_TRACE_H
 

@@ -1,4 +1,4 @@
-"""Draws what a bench measured: reads a kernel's results (JSON) and writes an SVG.
+"""Draws what the benchmark measured: reads a kernel's results (JSON) and writes an SVG.
 
 Run by Debian's own python3, which has Debian's matplotlib: plot.py RESULTS SVG
 """
@@ -30,14 +30,14 @@ def _off_the_scale(costs):
     """A line with the costs that would dwarf the others."""
     return "off the scale: " + "; ".join(
         f"{name} +{extra:.0f}"
-        for kind in ("module", "peers") for name, extra in costs[kind].items()
+        for kind in ("module", "alternatives") for name, extra in costs[kind].items()
         if _has(name, OFF_THE_SCALE) and "redirected" not in name)
 
 
 def _modes(axes, costs):
     bars = [
         (name, extra, colour)
-        for kind, colour in (("module", OURS), ("peers", OTHERS))
+        for kind, colour in (("module", OURS), ("alternatives", OTHERS))
         for name, extra in costs[kind].items()
         if not _has(name, OFF_THE_SCALE + NO_MODE)
     ]
@@ -47,7 +47,7 @@ def _modes(axes, costs):
     for bar, (_, extra, _) in zip(drawn, bars):
         axes.text(bar.get_width() + 2, bar.get_y() + bar.get_height() / 2, f"+{extra}",
                   va="center")
-    axes.axvline(costs["peers"][FLOOR], color="gray", linestyle=":")
+    axes.axvline(costs["alternatives"][FLOOR], color="gray", linestyle=":")
     axes.margins(x=0.12)
     axes.set_xlabel(f"extra instructions a read\n{_off_the_scale(costs)}")
     axes.legend(handles=[Patch(color=OURS, label="this module"),
@@ -66,7 +66,7 @@ def _parents(axes, costs):
     )
     axes.plot((1, 255), (module["unlisted"], module["unlisted, 255 parents"]), marker="s",
               linestyle="--", color=OURS, label="not listed")
-    axes.axhline(costs["peers"][FLOOR], color=OTHERS,
+    axes.axhline(costs["alternatives"][FLOOR], color=OTHERS,
                  label="floor: empty handler")
     axes.set_xscale("log", base=2)
     axes.set_xticks(numbers)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The bench's clockwork in the guest: small enough that nothing but the kernel
+ * The benchmark's clockwork in the guest: small enough that nothing but the kernel
  * is measured. Under QEMU's -icount the clock counts instructions, so what is
  * called a nanosecond here is an instruction there.
  *

@@ -1,4 +1,4 @@
-"""What a bench measured, as text for a terminal."""
+"""What the benchmark measured, as text for a terminal."""
 
 from statistics import median
 
@@ -22,7 +22,7 @@ def costs(found):
     """Lines of the costs of a read."""
     rows = [("extra instructions a read", ""), *(
         (name, f"+{extra}" if extra >= 0 else str(extra))
-        for kind in ("module", "peers") for name, extra in found[kind].items())]
+        for kind in ("module", "alternatives") for name, extra in found[kind].items())]
     return [f"A read with no hook takes {found['read']} instructions.", *_rows(rows),
             *(f"  left out: {why}" for why in found["left out"])]
 

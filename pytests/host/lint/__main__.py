@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 
 from pytests.host.vm.cache import TOP, remove
 from pytests.host.vm.chroot import run_in
-from pytests.host.vm.errors import BenchError
+from pytests.host.vm.errors import HarnessError
 
 from .checks import CHECKS
 from .root import checkpatch, root
@@ -93,5 +93,5 @@ def main(wanted):
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except BenchError as error:
+    except HarnessError as error:
         sys.exit(f"lint: {error}")

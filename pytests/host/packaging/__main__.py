@@ -9,7 +9,7 @@ import time
 
 from pytests.host.vm import cache
 from pytests.host.vm.cache import TOP
-from pytests.host.vm.errors import BenchError, GuestLost
+from pytests.host.vm.errors import HarnessError
 from pytests.host.vm.kernels import pick
 from pytests.host.vm.release import fetch
 
@@ -26,7 +26,7 @@ def _step(what, function):
     try:
         function()
         word = "ok"
-    except (BenchError, GuestLost) as error:
+    except HarnessError as error:
         print(error)
         word = "FAILED"
     print(f"{what:64} {word:6} {time.monotonic() - began:5.0f} s", flush=True)
@@ -52,7 +52,7 @@ def main():
     release = releases[BOOTED]
 
     def boot(which):
-        guests.run(which, booted, release, package, firmware)
+        guests.run(which, booted, package, firmware)
 
     good = [_step(what, function) for what, function in (
         ("make deb, lintian", lambda: script("build.sh", builder, package)),
@@ -78,5 +78,5 @@ def main():
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except BenchError as error:
+    except HarnessError as error:
         sys.exit(f"packaging: {error}")

@@ -4,10 +4,12 @@ import re
 import shutil
 from dataclasses import dataclass
 
-from pytests.host.vm import cache, image
-from pytests.host.vm.errors import BenchError
+from pytests.host.vm import cache
+from pytests.host.vm.errors import HarnessError
 from pytests.host.vm.firmware import Firmware
-from pytests.host.vm.guest import Acceleration, Guest
+from pytests.host.vm.guest import Acceleration
+from pytests.host.vm.image import Content
+from pytests.host.vm.in_guest import run_in_guest
 
 from .roots import WORK
 
@@ -87,7 +89,7 @@ def _firmware(root, variables, folder):
         usr / "lib/grub/x86_64-efi-signed/grubx64.efi.signed", folder / "disk")
 
 
-def run(boot, kernel, release, package, root):
+def run(boot, kernel, package, root):
     """Boot the kernel, and run the guest's script.
 
     Args:
@@ -95,31 +97,23 @@ def run(boot, kernel, release, package, root):
         root: roots.firmware().
 
     Raises:
-        BenchError: the script failed, or a line was missing; the message has what it wrote.
-        GuestLost: the guest did not get to its end.
+        HarnessError: the script failed, the guest was lost or a line was missing; the message has
+            what the script wrote.
     """
     folder = WORK / boot.name
     cache.remove(folder)
     folder.mkdir(parents=True)
     for needed in ("signed", "variables.fd"):
         if not (package / needed).exists():
-            raise BenchError(f"a step before has not made {needed}")
+            raise HarnessError(f"a step before has not made {needed}")
     shutil.copytree(package / "signed", folder / "module")
     firmware = None
     if boot.secure:
         firmware = _firmware(root, package / "variables.fd", folder)
-    said = []
-    initramfs = image.initramfs(kernel, folder, folder, boot.script)
-    try:
-        code = Guest(
-            kernel.arch, release.image, initramfs, folder / "console.log", Acceleration("tcg"),
-            on_output=said.append, extra_line=boot.line, firmware=firmware,
-        ).run()
-    finally:
-        initramfs.unlink()
-        cache.remove(folder / "disk")
-    output = b"".join(said).decode(errors="replace").replace("\r", "")
-    (WORK / f"{boot.name}.log").write_text(output, encoding="utf-8")
-    missing = [line for line in boot.expected if not re.search(line, output, re.MULTILINE)]
-    if code or missing:
-        raise BenchError(f"exit code {code}, not seen: {missing}:\n{output}")
+    ended = run_in_guest(kernel, folder, boot.script, Acceleration("tcg"), Content(folder),
+                         line=boot.line, firmware=firmware)
+    cache.remove(folder / "disk")
+    missing = [line for line in boot.expected if not re.search(line, ended.output, re.MULTILINE)]
+    if ended.wrong or missing:
+        raise HarnessError(
+            f"{ended.wrong or 'it ended well'}, not seen: {missing}:\n{ended.output}")

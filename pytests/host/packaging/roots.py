@@ -4,7 +4,7 @@ from pytests.host.vm import cache
 from pytests.host.vm.archive import bootstrap
 from pytests.host.vm.cache import TOP
 from pytests.host.vm.chroot import run_in
-from pytests.host.vm.errors import BenchError
+from pytests.host.vm.errors import HarnessError
 
 SUITE = "trixie-backports"
 
@@ -57,7 +57,7 @@ def script(name, root, work, **variables):
         variables: of its environment.
 
     Raises:
-        BenchError: it failed; the message has its output.
+        HarnessError: it failed; the message has its output.
     """
     work.mkdir(parents=True, exist_ok=True)
     assignments = "".join(f'export {key}="{value}"\n' for key, value in variables.items())
@@ -66,4 +66,4 @@ def script(name, root, work, **variables):
                   [(TOP, "/mnt", "ro"), (work, "/srv", "rw")], writable=True)
     (WORK / f"{name}.log").write_text(done.stdout, encoding="utf-8")
     if done.returncode:
-        raise BenchError(f"{name}: exit code {done.returncode}:\n{done.stdout}")
+        raise HarnessError(f"{name}: exit code {done.returncode}:\n{done.stdout}")

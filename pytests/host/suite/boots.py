@@ -6,10 +6,11 @@ A check is a program in pytests/programs/boots; it passes if it exits 0.
 import time
 from dataclasses import dataclass
 
-from pytests.host.vm import accel, cache, image, modules, release
+from pytests.host.vm import accel, cache, image, modules
 from pytests.host.vm.cache import TOP
-from pytests.host.vm.errors import BenchError, GuestLost
-from pytests.host.vm.guest import Guest
+from pytests.host.vm.errors import HarnessError
+from pytests.host.vm.image import Content
+from pytests.host.vm.in_guest import run_in_guest
 
 RESULTS = TOP / "build" / "test-boots"
 
@@ -61,30 +62,16 @@ COMMAND = "exec python3 -m pytests.programs.boots.{program}\n"
 
 
 def _one(kernel, boot, built, acceleration):
-    """Run one check; returns what went wrong, or None."""
+    """Run one check; returns what went wrong, or an empty string."""
     folder = RESULTS / kernel.name / boot.name
     cache.remove(folder)
-    folder.mkdir(parents=True)
     archives = None
     if boot.packages:
         root = image.guest_root(kernel.base_suite, kernel.arch, boot.name, boot.packages)
-        archives = [root.with_name("root.cpio")]
-    initramfs = image.initramfs(kernel, built, folder, COMMAND.format(program=boot.program),
-                                archives=archives)
-    log = folder / "output.log"
-    try:
-        with open(log, "wb", buffering=0) as output:
-            code = Guest(
-                kernel.arch, release.fetch(kernel).image, initramfs, folder / "console.log",
-                acceleration, on_output=output.write,
-                extra_line=f"{kernel.line} {boot.append}",
-                memory=max(kernel.memory, boot.memory),
-            ).run()
-    except GuestLost as error:
-        return f"guest lost: {error}\n" + log.read_text(errors="replace")
-    finally:
-        initramfs.unlink()
-    return f"exit code {code}\n" + log.read_text(errors="replace") if code else None
+        archives = (root.with_name("root.cpio"),)
+    ended = run_in_guest(kernel, folder, COMMAND.format(program=boot.program), acceleration,
+                         Content(built, archives=archives), line=boot.append, memory=boot.memory)
+    return ended.wrong and f"{ended.wrong}\n{ended.output}"
 
 
 def run(kernels, names):
@@ -94,11 +81,11 @@ def run(kernels, names):
         The exit code: 0 if none failed.
 
     Raises:
-        BenchError: there is no check of such a name.
+        HarnessError: there is no check of such a name.
     """
     unknown = set(names) - {boot.name for boot in BOOTS}
     if unknown:
-        raise BenchError(f"no boot is called {' '.join(unknown)}: there are "
+        raise HarnessError(f"no boot is called {' '.join(unknown)}: there are "
                          + " ".join(boot.name for boot in BOOTS))
     failed = 0
     for kernel in kernels:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from pytests.host.vm import cache, release, toolchain
 from pytests.host.vm.cache import TOP
 from pytests.host.vm.chroot import run_in
-from pytests.host.vm.errors import BenchError
+from pytests.host.vm.errors import HarnessError
 from pytests.host.vm.process import as_root, run
 
 REPORT = TOP / "build" / "coverage"
@@ -66,11 +66,11 @@ def report(kernel):
         The exit code: 0 where the goal is met and every line that is missed has a reason.
 
     Raises:
-        BenchError: there are no counts.
+        HarnessError: there are no counts.
     """
     counts = TOP / "build" / "test" / kernel.name / "gcov"
     if not counts.is_dir():
-        raise BenchError(f"{counts}: no guest sent any counts")
+        raise HarnessError(f"{counts}: no guest sent any counts")
     fetched = release.fetch(kernel)
     root = toolchain.root(kernel, fetched.compiler, fetched.libraries)
     cache.remove(REPORT)
@@ -83,7 +83,7 @@ def report(kernel):
     (REPORT / "html").mkdir()
     done = run_in(root, "coverage", f"cd {ROOT}; " + SCRIPT, [(REPORT, str(ROOT), "rw")])
     if done.returncode:
-        raise BenchError(f"no report of the coverage:\n{done.stdout}")
+        raise HarnessError(f"no report of the coverage:\n{done.stdout}")
     run(as_root(["chown", "-R", "--reference", TOP, REPORT]))
     print(done.stdout)
     return _judge(json.loads((REPORT / "lines.json").read_text(encoding="utf-8")))

@@ -1,11 +1,11 @@
 """`make demo`: the main job on a stock kernel, as a session at a root prompt."""
 
-import sys
 from pathlib import Path
 
-from pytests.host.vm import accel, cache, image, modules, release
+from pytests.host.vm import accel, cache, modules, release
 from pytests.host.vm.cache import TOP
-from pytests.host.vm.guest import Guest
+from pytests.host.vm.image import Content
+from pytests.host.vm.in_guest import run_in_guest
 from pytests.host.vm.kernels import pick
 
 SESSION = Path(__file__).with_name("demo.sh")
@@ -21,22 +21,14 @@ def run(patterns):
     kernel = pick(patterns or DEFAULT)[0]
     folder = TOP / "build" / "demo"
     cache.remove(folder)
-    folder.mkdir(parents=True)
     print(f"Fetching Debian's kernel {kernel.name} and building the module for it"
           " (the first time takes a minute) ...", flush=True)
     fetched = release.fetch(kernel)
     built = modules.build(kernel)
-    initramfs = image.initramfs(kernel, built, folder, SESSION.read_text(encoding="utf-8"))
     acceleration = accel.choose(kernel)
     print(f"Booting {fetched.release} in QEMU ({acceleration.name}) ...", flush=True)
-    guest = Guest(kernel.arch, fetched.image, initramfs, folder / "console.log", acceleration,
-                  on_output=_write)
-    try:
-        return guest.run()
-    finally:
-        initramfs.unlink()
-
-
-def _write(data):
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+    ended = run_in_guest(kernel, folder, SESSION.read_text(encoding="utf-8"), acceleration,
+                         Content(built), shown=True)
+    if ended.lost:
+        print(f"{ended.wrong}; its log: {ended.console}")
+    return ended.status

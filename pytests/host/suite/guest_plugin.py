@@ -1,4 +1,4 @@
-"""pytest's side of the bench, in the guest: tells the host what happens to each test.
+"""pytest's side of the harness, in the guest: tells the host what happens to each test.
 
 One JSON object a line goes to the port MEMEVENTS_EVENTS. Tests that an earlier guest ran, by the
 list in the file MEMEVENTS_DONE, are left out. Written for Python 3.9 and pytest 6.0.
@@ -19,7 +19,7 @@ def _tell(event, **fields):
 def _mark(text):
     """Leave a mark in the kernel's log, for the host to find in the console's."""
     with open("/dev/kmsg", "w", encoding="ascii") as log:
-        log.write(f"memevents_bench: {text}\n")
+        log.write(f"memevents_harness: {text}\n")
 
 
 def pytest_collection_modifyitems(config, items):

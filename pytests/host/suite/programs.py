@@ -1,12 +1,11 @@
 """Programs that run long, each in a guest of its own: `make fuzz`, `make soak`."""
 
-import sys
 import time
 
-from pytests.host.vm import accel, cache, image, modules, release
+from pytests.host.vm import accel, cache, modules
 from pytests.host.vm.cache import TOP
-from pytests.host.vm.errors import GuestLost
-from pytests.host.vm.guest import Guest
+from pytests.host.vm.image import Content
+from pytests.host.vm.in_guest import run_in_guest
 
 #: Seconds a program may run (times 6 under TCG).
 LIMIT = 3600
@@ -25,27 +24,13 @@ def run(kernel, what, words, acceleration=None, name=None):
     folder = TOP / "build" / what / name
     built = modules.build(kernel)
     cache.remove(folder)
-    folder.mkdir(parents=True)
-    command = ("export PYTHONUNBUFFERED=1;"
-               f" exec python3 -m pytests.programs.{what} {' '.join(words)}\n")
-    initramfs = image.initramfs(kernel, built, folder, command)
     start = time.monotonic()
-    try:
-        with open(folder / "output.log", "wb", buffering=0) as log:
-            def take(data):
-                log.write(data)
-                sys.stdout.buffer.write(data)
-                sys.stdout.buffer.flush()
-            code = Guest(
-                kernel.arch, release.fetch(kernel).image, initramfs, folder / "console.log",
-                acceleration or accel.choose(kernel), on_output=take, extra_line=kernel.line,
-                memory=kernel.memory, limit=LIMIT,
-            ).run()
-    except GuestLost as error:
-        print(f"guest lost: {error}; its log: {folder / 'console.log'}")
-        code = 3
-    finally:
-        initramfs.unlink()
-    print(f"{name}: {what} {'failed' if code else 'passed'}"
+    ended = run_in_guest(
+        kernel, folder, "export PYTHONUNBUFFERED=1;"
+        f" exec python3 -m pytests.programs.{what} {' '.join(words)}\n",
+        acceleration or accel.choose(kernel), Content(built), shown=True, limit=LIMIT)
+    if ended.lost:
+        print(f"{ended.wrong}; its log: {ended.console}")
+    print(f"{name}: {what} {'failed' if ended.wrong else 'passed'}"
           f" in {time.monotonic() - start:.0f} s", flush=True)
-    return code
+    return ended.status

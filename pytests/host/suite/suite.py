@@ -11,8 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from pytests.host.vm import accel, cache, image, modules, release
 from pytests.host.vm.cache import TOP
-from pytests.host.vm.errors import BenchError, GuestLost
-from pytests.host.vm.guest import WALL_LIMIT, Guest
+from pytests.host.vm.errors import HarnessError
+from pytests.host.vm.guest import WALL_LIMIT
+from pytests.host.vm.image import Content
+from pytests.host.vm.in_guest import run_in_guest
 from pytests.lib import kernel_log
 
 from . import coverage
@@ -68,10 +70,10 @@ class KernelRun:
             self._prepare()
             while self._one_guest():
                 pass
-        except (BenchError, OSError) as error:
+        except (HarnessError, OSError) as error:
             self._fail("set-up", str(error).partition("\n")[0], str(error))
         except Exception as error:
-            # The bench's own fault: the other kernels go on, and this one has failed.
+            # The harness's own fault: the other kernels go on, and this one has failed.
             self._fail("set-up", f"{type(error).__name__}: {error}", traceback.format_exc())
         self.report.seconds = time.monotonic() - start
         self.report.write_junit(self._folder / "junit.xml")
@@ -104,39 +106,33 @@ class KernelRun:
             Whether another guest is needed.
         """
         for attempt in range(1 + RETRIES):
-            self.report.guests += 1
-            suffix = "" if self.report.guests == 1 else f"-{self.report.guests}"
-            console = self._folder / f"console{suffix}.log"
-            self._collected = False
-            try:
-                code = self._boot(console, self._folder / f"pytest{suffix}.log")
+            ended = self._boot()
+            if not ended.lost:
                 break
-            except GuestLost as error:
-                lost = str(error)
             if self._collected:
-                return self._lost(lost, console)
-            say(self._kernel, f"guest lost before the tests began ({lost}); its log: {console}")
-            self.report.lost.append(lost)
+                return self._lost(ended)
+            say(self._kernel, f"guest lost before the tests began ({ended.lost});"
+                              f" its log: {ended.console}")
+            self.report.lost.append(ended.lost)
         else:
-            self._fail("guest", f"lost {1 + RETRIES} times before the tests began: {lost}")
+            self._fail("guest", f"lost {1 + RETRIES} times before the tests began: {ended.lost}")
             return False
-        self._scan_end(console)
-        if code == EXIT_SPLAT:
+        self._scan_end(ended.console)
+        if ended.code == EXIT_SPLAT:
             return self._more("a splat")
-        if code not in (0, 1) or not self._collected:
-            log = (self._folder / f"pytest{suffix}.log").read_text(errors="replace")
-            self._fail("pytest", f"pytest's exit code was {code}", log)
+        if ended.code not in (0, 1) or not self._collected:
+            self._fail("pytest", f"pytest's exit code was {ended.code}", ended.output)
         for test in self._remaining or ():
             self._fail(test, "it was not run")
         return False
 
-    def _lost(self, why, console):
+    def _lost(self, ended):
         """The guest was lost in the tests: blame the one that ran."""
-        tail = console.read_text(errors="replace").splitlines()[-60:]
+        tail = ended.console.read_text(errors="replace").splitlines()[-60:]
         if self._current in self._remaining:
             self._remaining.remove(self._current)
-        self._fail(self._current or "guest after the tests", f"guest lost: {why}",
-                   "\n".join([*tail, f"guest lost: {why}"]))
+        self._fail(self._current or "guest after the tests", ended.wrong,
+                   "\n".join([*tail, ended.wrong]))
         return self._more("a lost guest")
 
     def _more(self, why):
@@ -150,23 +146,18 @@ class KernelRun:
         say(self._kernel, f"after {why}: {len(self._remaining)} tests go on in a fresh guest")
         return True
 
-    def _boot(self, console, log):
+    def _boot(self):
+        self.report.guests += 1
+        self._collected = False
         say(self._kernel, f"booting {self.report.release} ({self._acceleration.name})")
-        extra = {"done.json": json.dumps(list(self.report.results))}
         command = COMMAND.format(options=self._options,
                                  scale=shlex.quote(os.environ.get("MEMEVENTS_SCALE")
                                                    or self._kernel.scale))
-        initramfs = image.initramfs(self._kernel, self._built, self._folder, command, extra)
-        try:
-            with open(log, "wb", buffering=0) as output:
-                return Guest(
-                    self._kernel.arch, release.fetch(self._kernel).image, initramfs, console,
-                    self._acceleration, on_output=output.write, on_event=self._on_event,
-                    extra_line=self._kernel.line, memory=self._kernel.memory,
-                    limit=WALL_LIMIT * self._kernel.patience,
-                ).run()
-        finally:
-            initramfs.unlink()
+        return run_in_guest(
+            self._kernel, self._folder, command, self._acceleration,
+            Content(self._built, {"done.json": json.dumps(list(self.report.results))}),
+            suffix="" if self.report.guests == 1 else f"-{self.report.guests}",
+            on_event=self._on_event, limit=WALL_LIMIT * self._kernel.patience)
 
     def _on_event(self, event):
         if event["event"] == "collected":
@@ -186,7 +177,7 @@ class KernelRun:
     def _scan_end(self, console):
         """Look for splats that came after the last test's own look at the log."""
         text = console.read_text(errors="replace")
-        last = text.rpartition("memevents_bench: end of the tests")[2]
+        last = text.rpartition("memevents_harness: end of the tests")[2]
         splats = kernel_log.find_splats(last.splitlines())
         if splats:
             self._fail(f"log after the tests ({console.name})", splats[0], "\n".join(splats))

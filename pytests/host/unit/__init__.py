@@ -1,1 +1,1 @@
-"""The logic of the host's side, without a kernel: `make selftest`."""
+"""The harness's own logic, tried without a kernel: `make selftest`. Downloads nothing."""

@@ -1,4 +1,4 @@
-"""Tests of the fuzzer's reports, and of how they are made shorter: `make selftest`."""
+"""The fuzzer's reports, and how they are made shorter."""
 
 import errno
 import json
@@ -223,7 +223,3 @@ class ShellTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as root:
             said = in_bash(f"cd {root}; dd() {{ echo once; false; }}\n{line}\ntrue\n")
         self.assertEqual(said, b"once\n")
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,16 +1,16 @@
-"""Tests of how verdicts are read and compared: `make selftest`."""
+"""How verdicts of upstream's selftests are read and compared."""
 
 import tempfile
 import unittest
 from pathlib import Path
 
 from pytests.host.upstream import differences, suites, verdicts
-from pytests.host.vm.errors import BenchError
+from pytests.host.vm.errors import HarnessError
 
 CGROUP, LIVEPATCH, FTRACE = suites.SUITES
 
 
-class Verdicts(unittest.TestCase):
+class VerdictsTest(unittest.TestCase):
     """What programs say, and what they do not come to say."""
 
     def parse(self, suite, text, tests, folder=None):
@@ -65,7 +65,7 @@ TEST: hangs ...\x20
                 "a.tc": "PASS", "b.tc": "UNSUPPORTED", "a.tc (instance)": verdicts.NONE})
             said += "[3] (instance)  One\t[FAIL]\n"
             self.assertEqual(self.parse(FTRACE, said, tests, folder)["a.tc (instance)"], "FAIL")
-            with self.assertRaises(BenchError):
+            with self.assertRaises(HarnessError):
                 self.parse(FTRACE, "[1] Two\t[PASS]\n", tests, folder)
 
     def test_file(self):
@@ -75,7 +75,7 @@ TEST: hangs ...\x20
         self.assertEqual(verdicts.file_of("test.d/a.tc (instance)"), "test.d/a.tc")
 
 
-class Differences(unittest.TestCase):
+class DifferencesTest(unittest.TestCase):
     """Known ones and new ones."""
 
     def test_sorted_out(self):

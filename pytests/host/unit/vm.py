@@ -1,11 +1,6 @@
-"""`make selftest`: the bench's own logic, tried without a kernel. Takes seconds, downloads nothing.
-
-Guests are played: by a script in QEMU's place where guest.py is tried, by a class in Guest's place
-where suite.py is.
-"""
+"""Kernels, the cache, the mirror and guests. A script stands in QEMU's place."""
 
 import contextlib
-import io
 import re
 import signal
 import subprocess
@@ -13,16 +8,12 @@ import sys
 import tempfile
 import time
 import unittest
-import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import redirect_stdout
 from pathlib import Path
 from unittest import mock
 
-from pytests.host.suite import report, suite
-from pytests.host.suite.report import KernelReport, Result
-from pytests.host.vm import archive, cache, guest, kernels
-from pytests.host.vm.errors import BenchError, GuestLost
+from pytests.host.vm import archive, cache, guest, in_guest, kernels
+from pytests.host.vm.errors import GuestLost, HarnessError
 from pytests.host.vm.guest import Acceleration, Guest
 
 KERNEL = kernels.KERNELS[0]
@@ -56,7 +47,7 @@ class PickTest(unittest.TestCase):
         self.assertEqual(self.names(""), [k.name for k in kernels.KERNELS if not k.config])
 
     def test_no_match(self):
-        with self.assertRaisesRegex(BenchError, "no kernel matches '4.19'"):
+        with self.assertRaisesRegex(HarnessError, "no kernel matches '4.19'"):
             kernels.pick("6.1 4.19")
 
 
@@ -99,6 +90,24 @@ class CacheTest(unittest.TestCase):
         self.assertEqual(len(made), 2)
 
 
+class SourcesTest(unittest.TestCase):
+    """What is copied to be built."""
+
+    def test_with_folders(self):
+        with tempfile.TemporaryDirectory() as folder:
+            source, target = Path(folder) / "source", Path(folder) / "target"
+            for name in ("Kbuild", "a.c", "engine/b.c", "engine/c.h", "notes.txt"):
+                (source / name).parent.mkdir(parents=True, exist_ok=True)
+                (source / name).write_text(name)
+            cache.copy_sources(source, target)
+            (target / "engine" / "b.o").touch()
+            (source / "engine" / "c.h").unlink()
+            cache.copy_sources(source, target)
+            found = {str(path.relative_to(target)) for path in target.rglob("*")
+                     if path.is_file()}
+            self.assertEqual(found, {"Kbuild", "a.c", "engine/b.c", "engine/b.o"})
+
+
 class MirrorTest(unittest.TestCase):
     """What the mirror has; apt fetches from a folder as it does from a server."""
 
@@ -120,7 +129,7 @@ class MirrorTest(unittest.TestCase):
         self.assertEqual(list((self.top / "cache" / "tmp").iterdir()), [])
 
     def test_cannot_be_told(self):
-        with self.assertRaisesRegex(BenchError, "cannot fetch from the package mirror"):
+        with self.assertRaisesRegex(HarnessError, "cannot fetch from the package mirror"):
             self._has("oldstable-security")
 
     def _has(self, suite_name):
@@ -149,6 +158,37 @@ class GuestTest(unittest.TestCase):
             say '{"event": "exit", "code": 7}'""")
         self.assertEqual((code, output, events), (7, b"a\0b", [{"event": "other"}]))
 
+    def run_in_guest(self, behaviour):
+        """Run the script in QEMU's place, as if for a kernel; returns how it ended, and its log."""
+        def initramfs(_kernel, folder, _command, _content):
+            (folder / "initramfs").touch()
+            return folder / "initramfs"
+
+        with tempfile.TemporaryDirectory() as folder:
+            folder = Path(folder)
+            qemu = folder / "qemu"
+            qemu.write_text(QEMU % behaviour, encoding="ascii")
+            qemu.chmod(0o755)
+            with mock.patch.dict(guest.MACHINES["amd64"], qemu=str(qemu)), \
+                    mock.patch.object(in_guest.image, "initramfs", initramfs), \
+                    mock.patch.object(in_guest.release, "fetch", mock.Mock()):
+                ended = in_guest.run_in_guest(KERNEL, folder / "new", "", Acceleration("kvm"),
+                                              suffix="-2")
+            self.assertEqual(ended.console, folder / "new" / "console-2.log")
+            self.assertFalse((folder / "new" / "initramfs").exists())
+            return ended, (folder / "new" / "output-2.log").read_bytes()
+
+    def test_how_it_ended(self):
+        for code, wrong in ((0, ""), (7, "exit code 7")):
+            ended, log = self.run_in_guest(
+                """say '{"event": "ready"}'; printf 'a\r\n'
+                say '{"event": "exit", "code": %d}'""" % code)
+            self.assertEqual((ended.code, ended.lost, ended.output, ended.wrong, ended.status, log),
+                             (code, "", "a\n", wrong, code, b"a\r\n"))
+        ended, _ = self.run_in_guest("""say '{"event": "ready"}'; echo half""")
+        self.assertEqual((ended.code, ended.output, ended.status), (None, "half\n", 3))
+        self.assertRegex(ended.wrong, "^guest lost: .*no word of its command")
+
     def test_lost(self):
         with self.assertRaisesRegex(GuestLost, "no word of its command"):
             self.boot("""say '{"event": "ready"}'""")
@@ -170,7 +210,7 @@ class GuestTest(unittest.TestCase):
             self.boot("say oops")
 
     def test_cannot_be_started(self):
-        with self.assertRaises(BenchError):
+        with self.assertRaises(HarnessError):
             self.boot("exit 1")
 
     def test_dies_with_its_parent(self):
@@ -191,183 +231,3 @@ class GuestTest(unittest.TestCase):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             while "Z" not in Path(f"/proc/{pid}/stat").read_text(encoding="ascii").split()[2]:
                 self.assertLess(time.monotonic(), deadline, "the child lives on")
-
-
-class SuiteTest(unittest.TestCase):
-    """How a kernel's run copes with its guests."""
-
-    TESTS = ["t.py::one", "t.py::two", "t.py::three"]
-
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-        self.boots = 0
-
-    def play(self, *scripts):
-        """Run the suite with guests that follow the scripts, one each; returns the report.
-
-        A script is a list of steps: an outcome for the next test, "start" for a test that does
-        not end, "lost", or the exit code. Without "collected" the tests do not begin.
-        """
-        outer = self
-
-        class PlayedGuest:
-            """Follows the next script."""
-
-            def __init__(self, arch, image, initramfs, console, acceleration, on_output, on_event,
-                         **_):
-                self.console, self.tell = console, on_event
-                self.steps = list(scripts[outer.boots])
-                outer.boots += 1
-
-            def run(self):
-                """Returns the exit code."""
-                self.console.write_text("memevents_bench: end of the tests\n" + "".join(
-                    step + "\n" for step in self.steps if " " in str(step)), encoding="ascii")
-                left = [t for t in outer.TESTS if t not in outer.run.report.results]
-                for step in self.steps:
-                    if step == "collected":
-                        self.tell({"event": "collected", "tests": list(left)})
-                    elif step == "start":
-                        self.tell({"event": "start", "test": left[0]})
-                    elif step == "gcov":
-                        self.tell({"event": "gcov", "data": "aGl0cw==",
-                                   "path": "/sys/kernel/debug/gcov/mnt/module/hook.gcda"})
-                    elif step == "lost":
-                        raise GuestLost("gone")
-                    elif isinstance(step, int):
-                        return step
-                    elif " " not in step:
-                        self.tell({"event": "start", "test": left[0]})
-                        self.tell({"event": "result", "test": left.pop(0), "outcome": step,
-                                   "seconds": 1.0, "why": "why", "text": "text",
-                                   "counted": {"things": 2}})
-                raise AssertionError("a script without an end")
-
-        def initramfs(kernel, built, folder, command, extra):
-            (folder / "initramfs").touch()
-            return folder / "initramfs"
-
-        with mock.patch.object(suite, "RESULTS", self.folder), \
-                mock.patch.object(suite, "Guest", PlayedGuest), \
-                mock.patch.object(suite.release, "fetch", lambda kernel: mock.Mock(release="r")), \
-                mock.patch.object(suite.modules, "build", mock.Mock()), \
-                mock.patch.object(suite.image, "guest_root", mock.Mock()), \
-                mock.patch.object(suite.image, "initramfs", initramfs), \
-                mock.patch.object(suite.accel, "choose", lambda kernel: Acceleration("tcg")), \
-                redirect_stdout(io.StringIO()):
-            self.run = suite.KernelRun(KERNEL, "")
-            done = self.run.run()
-        self.assertEqual(self.boots, len(scripts))
-        ElementTree.parse(self.folder / KERNEL.name / "junit.xml")
-        return done
-
-    def outcomes(self, done):
-        return {name: result.outcome for name, result in done.results.items()}
-
-    def test_the_bench_itself_is_at_fault(self):
-        with mock.patch.object(suite.KernelRun, "_prepare", lambda run: None + 1):
-            report = self.play()
-        failed, = report.results.values()
-        self.assertEqual((failed.test, failed.outcome), ("set-up", "failed"))
-        self.assertIn("TypeError", failed.why)
-        self.assertIn("Traceback", failed.text)
-
-    def test_all_is_well(self):
-        done = self.play(["collected", "passed", "skipped", "passed", 0])
-        self.assertEqual(list(self.outcomes(done).values()), ["passed", "skipped", "passed"])
-
-    def test_what_gcov_counted_is_kept(self):
-        self.play(["collected", "passed", "failed", "gcov", suite.EXIT_SPLAT],
-                  ["collected", "passed", "gcov", 0])
-        for guest_number in (1, 2):
-            kept = self.folder / KERNEL.name / "gcov" / f"guest-{guest_number}" / "module"
-            self.assertEqual((kept / "hook.gcda").read_bytes(), b"hits")
-
-    def test_lost_before_the_tests(self):
-        done = self.play(["lost"], ["lost"], ["collected", "passed", "passed", "passed", 0])
-        self.assertEqual(done.count("passed"), 3)
-        self.assertEqual(done.lost, ["gone", "gone"])
-
-    def test_lost_three_times_before_the_tests(self):
-        done = self.play(["lost"], ["lost"], ["lost"])
-        self.assertEqual(self.outcomes(done), {"guest": "failed"})
-
-    def test_lost_in_a_test(self):
-        done = self.play(["collected", "passed", "start", "lost"], ["collected", "passed", 0])
-        self.assertEqual(self.outcomes(done), dict(zip(self.TESTS, ["passed", "failed", "passed"])))
-        self.assertIn("guest lost", done.results[self.TESTS[1]].why)
-
-    def test_thrown_away_after_a_splat(self):
-        done = self.play(["collected", "failed", suite.EXIT_SPLAT],
-                         ["collected", "passed", "passed", 0])
-        self.assertEqual(self.outcomes(done), dict(zip(self.TESTS, ["failed", "passed", "passed"])))
-
-    def test_too_many_thrown_away(self):
-        with mock.patch.object(suite, "MAX_GUESTS", 2):
-            done = self.play(["collected", "failed", suite.EXIT_SPLAT],
-                             ["collected", "failed", suite.EXIT_SPLAT])
-        self.assertEqual(done.count("failed"), 3)
-
-    def test_splat_after_the_tests(self):
-        done = self.play(["collected", "passed", "passed", "passed", "[1.0] BUG: at rmmod", 0])
-        self.assertEqual((done.count("passed"), done.count("failed")), (3, 1))
-
-    def test_not_all_were_run(self):
-        done = self.play(["collected", "passed", 0])
-        self.assertEqual((done.count("passed"), done.count("failed")), (1, 2))
-
-    def test_pytest_itself_failed(self):
-        done = self.play([4])
-        self.assertEqual(self.outcomes(done), {"pytest": "failed"})
-
-
-class ReportTest(unittest.TestCase):
-    """Counts, the last line, and --strict."""
-
-    def report(self, *outcomes):
-        done = KernelReport(KERNEL)
-        for number, outcome in enumerate(outcomes):
-            done.add(Result(f"test_x.py::{number}", outcome, 1.0, "why \x1b", "text"))
-        return done
-
-    def test_last_line(self):
-        with redirect_stdout(io.StringIO()) as printed:
-            report.print_summary([self.report("passed", "failed"), self.report("skipped")])
-        self.assertEqual(printed.getvalue().splitlines()[-1], "1 passed, 1 failed, 1 skipped")
-
-    def test_what_was_counted(self):
-        done = KernelReport(KERNEL)
-        for number in (1, 2):
-            done.add(Result(f"test_x.py::{number}", "passed", counted={"faults": number}))
-        self.assertEqual(done.counted(), {"test_x.py: faults": 3})
-        with tempfile.TemporaryDirectory() as folder:
-            done.write_junit(Path(folder) / "junit.xml")
-            root = ElementTree.parse(Path(folder) / "junit.xml")
-        self.assertEqual([entry.get("value") for entry in root.iter("property")], ["1", "2"])
-
-    def test_the_worse_counts(self):
-        done = self.report("failed")
-        done.add(Result("test_x.py::0", "passed"))
-        self.assertEqual(done.count("failed"), 1)
-
-    def test_strict(self):
-        rows = "# a comment\n\n9.9,5.*  test_x.py::0  a reason\n"
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "skips.txt"
-            path.write_text(rows, encoding="ascii")
-            with mock.patch.object(report, "SKIPS", path):
-                done = self.report("skipped", "skipped", "passed")
-                report.refuse_skips(done)
-        self.assertEqual((done.count("skipped"), done.count("failed")), (1, 1))
-
-    def test_every_row_of_the_list_is_whole(self):
-        names = [kernel.name for kernel in kernels.KERNELS]
-        for patterns, _test in report.allowed_skips():
-            for pattern in patterns:
-                self.assertTrue(any(re.fullmatch(pattern.replace("*", ".*"), n) for n in names))
-
-
-if __name__ == "__main__":
-    unittest.main()

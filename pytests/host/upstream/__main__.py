@@ -12,7 +12,7 @@ import sys
 import time
 
 from pytests.host.vm.cache import TOP
-from pytests.host.vm.errors import BenchError
+from pytests.host.vm.errors import HarnessError
 from pytests.host.vm.kernels import pick
 
 from . import differences, selftests, suites, verdicts
@@ -181,5 +181,5 @@ if __name__ == "__main__":
     os.chdir(TOP)
     try:
         sys.exit(main(sys.argv[1:]))
-    except BenchError as error:
+    except HarnessError as error:
         sys.exit(f"upstream: {error}")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from pytests.host.vm.errors import BenchError
+from pytests.host.vm.errors import HarnessError
 
 from . import verdicts
 
@@ -33,7 +33,7 @@ def known(path=LIST):
     """The rows of the list.
 
     Raises:
-        BenchError: a line has not seven columns.
+        HarnessError: a line has not seven columns.
     """
     rows = []
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -41,7 +41,7 @@ def known(path=LIST):
             continue
         columns = [column.strip() for column in line.split(" | ")]
         if len(columns) != 7:
-            raise BenchError(f"{path.name}: not seven columns: {line}")
+            raise HarnessError(f"{path.name}: not seven columns: {line}")
         rows.append(Known(*columns))
     return rows
 

@@ -9,7 +9,7 @@ import shutil
 from pytests.host.vm import cache, image, linux_source, release, toolchain
 from pytests.host.vm.archive import Archive
 from pytests.host.vm.chroot import run_in
-from pytests.host.vm.errors import BenchError
+from pytests.host.vm.errors import HarnessError
 from pytests.host.vm.process import as_root, run
 
 FOLDERS = ("cgroup", "ftrace", "livepatch")
@@ -60,13 +60,13 @@ def _check_version(linux, known):
     """The source has to be the running kernel's.
 
     Raises:
-        BenchError: it is another version.
+        HarnessError: it is another version.
     """
     text = (linux / "Makefile").read_text(encoding="ascii")
     version = ".".join(re.search(rf"^{name} = (\d+)$", text, re.MULTILINE)[1]
                        for name in ("VERSION", "PATCHLEVEL", "SUBLEVEL"))
     if not re.match(rf"{re.escape(version)}(\D|$)", known.release):
-        raise BenchError(f"the suite's linux-source is {version}, its kernel {known.release}")
+        raise HarnessError(f"the suite's linux-source is {version}, its kernel {known.release}")
 
 
 def _image_package(kernel, known):
@@ -76,7 +76,7 @@ def _image_package(kernel, known):
         package = f"linux-{kind}-{known.release}"
         if archive.exists(package):
             return package
-    raise BenchError(f"no package has the modules of {known.release}")
+    raise HarnessError(f"no package has the modules of {known.release}")
 
 
 def _make(kernel, known, folder):
@@ -96,7 +96,7 @@ def _make(kernel, known, folder):
         [(work, "/mnt", "rw")],
     )
     if done.returncode:
-        raise BenchError(f"the build of the selftests failed:\n{done.stdout}")
+        raise HarnessError(f"the build of the selftests failed:\n{done.stdout}")
     run(as_root(["chown", "-R", "--reference", cache.TOP, work]))
     for name in FOLDERS:
         shutil.copytree(work / "linux" / SELFTESTS / name, layer / "selftests" / name,
@@ -111,7 +111,7 @@ def folder_of(kernel):
     """The folder of the cache with the selftests: layer/, and packed layer.cpio.
 
     Raises:
-        BenchError: they cannot be had for this kernel, or do not build.
+        HarnessError: they cannot be had for this kernel, or do not build.
     """
     known = release.fetch(kernel)
     return cache.item(f"selftests-{kernel.name}", lambda folder: _make(kernel, known, folder),
@@ -119,6 +119,6 @@ def folder_of(kernel):
 
 
 def archives(kernel):
-    """What to boot into, for image.initramfs(): a guest root with more programs, the selftests."""
+    """What to boot into, for image.Content: a guest root with more programs, the selftests."""
     root = image.guest_root(kernel.base_suite, kernel.arch, "upstream", PACKAGES)
-    return [root.with_name("root.cpio"), folder_of(kernel) / "layer.cpio"]
+    return root.with_name("root.cpio"), folder_of(kernel) / "layer.cpio"

@@ -2,12 +2,12 @@
 
 import re
 import shlex
-import time
 from dataclasses import dataclass
 
-from pytests.host.vm import accel, cache, image, modules, release
-from pytests.host.vm.errors import BenchError, GuestLost
-from pytests.host.vm.guest import Guest
+from pytests.host.vm import accel, cache, modules
+from pytests.host.vm.errors import HarnessError
+from pytests.host.vm.image import Content
+from pytests.host.vm.in_guest import run_in_guest
 from pytests.lib import kernel_log
 
 from . import selftests, verdicts
@@ -35,31 +35,6 @@ class Run:
     wrong: list
     splats: list
     redirected: int
-
-
-class _Output:
-    """The lines a guest writes, kept in a file with the seconds since its start."""
-
-    def __init__(self, path):
-        self._file = open(path, "w", encoding="utf-8")
-        self._start = time.monotonic()
-        self._rest = ""
-        self.lines = []
-
-    def take(self, data):
-        """Take a piece of output, in bytes."""
-        self._rest += data.decode(errors="replace").replace("\r", "")
-        *lines, self._rest = self._rest.split("\n")
-        for line in lines:
-            self._file.write(f"{time.monotonic() - self._start:7.1f} {line}\n")
-        self._file.flush()
-        self.lines += lines
-
-    def close(self):
-        """Take what is left for a line."""
-        if self._rest:
-            self.take(b"\n")
-        self._file.close()
 
 
 def _said(lines, when, what):
@@ -107,35 +82,24 @@ def run(kernel, suite, mode, tests, folder):
         The Run; a lost guest is among what is wrong with it.
     """
     cache.remove(folder)
-    folder.mkdir(parents=True)
     words = shlex.join(["sh", "pytests/host/upstream/guest.sh", suite.name, mode, *tests])
-    initramfs = image.initramfs(kernel, modules.build(kernel), folder, f"exec {words}\n",
-                                archives=selftests.archives(kernel))
-    output = _Output(folder / "output.log")
-    wrong = []
-    try:
-        code = Guest(
-            kernel.arch, release.fetch(kernel).image, initramfs, folder / "console.log",
-            accel.choose(kernel), on_output=output.take, memory=suite.memory, limit=LIMIT,
-        ).run()
-        if code:
-            wrong.append(f"exit code {code}")
-    except GuestLost as error:
-        wrong.append(f"guest lost: {error}")
-    finally:
-        output.close()
-        initramfs.unlink()
-    console = (folder / "console.log").read_text(encoding="utf-8", errors="replace")
+    ended = run_in_guest(
+        kernel, folder, f"exec {words}\n", accel.choose(kernel),
+        Content(modules.build(kernel), archives=selftests.archives(kernel)),
+        memory=suite.memory, limit=LIMIT)
+    lines = ended.output.splitlines()
+    wrong = [ended.wrong] if ended.wrong else []
+    console = ended.console.read_text(encoding="utf-8", errors="replace")
     selftest_folder = selftests.folder_of(kernel) / "layer" / "selftests" / suite.name
     try:
-        found = verdicts.parse(suite, output.lines, selftest_folder, tests)
-    except BenchError as error:
+        found = verdicts.parse(suite, lines, selftest_folder, tests)
+    except HarnessError as error:
         found = {}
         wrong.append(str(error))
     return Run(
-        found, wrong + _hook_faults(output.lines, mode),
+        found, wrong + _hook_faults(lines, mode),
         [_no_figures(text) for text in kernel_log.find_splats(console.splitlines())],
-        _redirected_of_tests(output.lines),
+        _redirected_of_tests(lines),
     )
 
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from pytests.host.vm.errors import BenchError
+from pytests.host.vm.errors import HarnessError
 
 CGROUP = ("test_core", "test_freezer", "test_kill", "test_kmem", "test_memcontrol", "test_pids")
 
@@ -35,7 +35,7 @@ class Suite:
             patterns: shell patterns of which the files match one; all files if there are none.
 
         Raises:
-            BenchError: the source has no such test.
+            HarnessError: the source has no such test.
         """
         folder = selftests / self.name
         found = []
@@ -43,7 +43,7 @@ class Suite:
                         "ftrace": [f"test.d/{part}" for part in FTRACE]}[self.name]:
             paths = sorted(folder.glob(pattern))
             if not paths:
-                raise BenchError(f"the selftests have no {self.name}/{pattern}")
+                raise HarnessError(f"the selftests have no {self.name}/{pattern}")
             for path in paths:
                 found += sorted(path.rglob("*.tc")) if path.is_dir() else [path]
         names = sorted(str(path.relative_to(folder)) for path in found)
@@ -58,11 +58,11 @@ def pick(names):
     """The suites of these names, in the table's order; all if there are none.
 
     Raises:
-        BenchError: there is no suite of such a name.
+        HarnessError: there is no suite of such a name.
     """
     unknown = set(names) - {suite.name for suite in SUITES}
     if unknown:
-        raise BenchError(f"no suite is called {' '.join(unknown)}: there are "
+        raise HarnessError(f"no suite is called {' '.join(unknown)}: there are "
                          + " ".join(suite.name for suite in SUITES))
     return [suite for suite in SUITES if not names or suite.name in names]
 

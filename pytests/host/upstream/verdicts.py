@@ -2,7 +2,7 @@
 
 import re
 
-from pytests.host.vm.errors import BenchError
+from pytests.host.vm.errors import HarnessError
 
 from . import suites
 
@@ -68,7 +68,7 @@ def _ftrace(lines, folder, tests):
             continue
         name, description = names[int(test[1]) - 1]
         if description != test[3].strip():
-            raise BenchError(f"ftracetest calls its test {test[1]} '{test[3]}', not {name}")
+            raise HarnessError(f"ftracetest calls its test {test[1]} '{test[3]}', not {name}")
         found[name] = test[4]
     return found
 
@@ -87,7 +87,7 @@ def parse(suite, lines, folder, tests):
         is that of its exit code. Of ftracetest the verdict is its own.
 
     Raises:
-        BenchError: ftracetest ran something else.
+        HarnessError: ftracetest ran something else.
     """
     if suite.name == "ftrace":
         return _ftrace(lines, folder, tests)

@@ -6,9 +6,9 @@ import tempfile
 import threading
 from pathlib import Path
 
-from . import image, release
-from .errors import BenchError, GuestLost
-from .guest import MACHINES, Acceleration, Guest
+from .errors import HarnessError
+from .guest import MACHINES, Acceleration
+from .in_guest import run_in_guest
 
 TCG = Acceleration("tcg")
 KVM = Acceleration("kvm")
@@ -22,15 +22,9 @@ _probed = {}
 def _boots(kernel):
     """Whether a guest with KVM gets to its end in time: /dev/kvm may be there and hang."""
     with tempfile.TemporaryDirectory() as folder:
-        folder = Path(folder)
-        guest = Guest(
-            kernel.arch, release.fetch(kernel).image,
-            image.initramfs(kernel, None, folder, "exit 0\n"), folder / "console.log", KVM,
-            limit=PROBE_LIMIT,
-        )
         try:
-            return guest.run() == 0
-        except (BenchError, GuestLost):
+            return run_in_guest(kernel, Path(folder), "exit 0\n", KVM, limit=PROBE_LIMIT).code == 0
+        except HarnessError:
             return False
 
 
@@ -38,11 +32,11 @@ def choose(kernel):
     """The acceleration for a kernel's guests: ACCEL=kvm or tcg in the environment, else a probe.
 
     Raises:
-        BenchError: ACCEL is neither of auto, kvm, tcg.
+        HarnessError: ACCEL is neither of auto, kvm, tcg.
     """
     wanted = os.environ.get("ACCEL") or "auto"
     if wanted not in ("auto", "kvm", "tcg"):
-        raise BenchError(f"ACCEL={wanted}: it is one of auto, kvm, tcg")
+        raise HarnessError(f"ACCEL={wanted}: it is one of auto, kvm, tcg")
     if wanted != "auto":
         return Acceleration(wanted)
     if MACHINES[kernel.arch]["host"] != platform.machine() or not os.access("/dev/kvm", os.W_OK):

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from .cache import FOLDER, locked
-from .errors import BenchError
+from .errors import HarnessError
 from .process import as_root, confined, run
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -26,7 +26,7 @@ def mirror():
     MIRROR and SECURITY_MIRROR in the environment win over apt's configuration.
 
     Raises:
-        BenchError: apt's configuration names no mirror.
+        HarnessError: apt's configuration names no mirror.
     """
     listed = run(
         ["apt-get", "indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)",
@@ -39,7 +39,7 @@ def mirror():
             found.setdefault(label, uri.rstrip("/"))
     main = os.environ.get("MIRROR") or found.get("Debian")
     if not main:
-        raise BenchError(
+        raise HarnessError(
             "apt's sources name no mirror of the Debian archive that it has indexes of:"
             " add one and run 'apt-get update', or set MIRROR=URI"
         )
@@ -70,7 +70,7 @@ def _has_suite(uri, suite):
     Kernels are fetched at the same time, and ask so: each call downloads to a folder of its own.
 
     Raises:
-        BenchError: it cannot be told, since the mirror could not be reached.
+        HarnessError: it cannot be told, since the mirror could not be reached.
     """
     parent = FOLDER / "tmp"
     parent.mkdir(parents=True, exist_ok=True)
@@ -85,7 +85,7 @@ def _has_suite(uri, suite):
         return True
     if re.search(r"\b404\b|File not found", done.stdout):
         return False
-    raise BenchError(f"cannot fetch from the package mirror:\n{done.stdout}")
+    raise HarnessError(f"cannot fetch from the package mirror:\n{done.stdout}")
 
 
 @lru_cache(maxsize=None)
@@ -124,7 +124,7 @@ class Archive:
         """Fetch the suite's indexes, or what changed in them.
 
         Raises:
-            BenchError: the mirror does not have the suite, or cannot be reached.
+            HarnessError: the mirror does not have the suite, or cannot be reached.
         """
         with self._alone():
             self._configure()
@@ -161,7 +161,7 @@ class Archive:
         """What the newest version of the package depends on, as apt writes it.
 
         Raises:
-            BenchError: the suite has no such package.
+            HarnessError: the suite has no such package.
         """
         shown = self._apt("apt-cache", "show", "--no-all-versions", package)
         newest = shown.split("\n\n")[0]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import cache, linux_source, toolchain
 from .chroot import run_in
-from .errors import BenchError
+from .errors import HarnessError
 from .process import as_root, run
 
 FRAGMENTS = Path(__file__).parent
@@ -53,18 +53,18 @@ def _in_chroot(root, folder, script):
     """Run a shell script in the root, in the source's folder; `folder` stands at /mnt there.
 
     Raises:
-        BenchError: it failed; the message holds its output.
+        HarnessError: it failed; the message holds its output.
     """
     done = run_in(root, folder.name, "cd /mnt/linux; " + script, [(folder, "/mnt", "rw")])
     if done.returncode:
-        raise BenchError(f"the build of the debug kernel failed:\n{script}\n{done.stdout}")
+        raise HarnessError(f"the build of the debug kernel failed:\n{script}\n{done.stdout}")
 
 
 def _configure(root, folder, fragment):
     """Make .config.
 
     Raises:
-        BenchError: the source refused a line of the fragment.
+        HarnessError: the source refused a line of the fragment.
     """
     (folder / "fragment").write_text(fragment, encoding="ascii")
     _in_chroot(root, folder, "make -s KCONFIG_ALLCONFIG=../fragment allnoconfig")
@@ -78,7 +78,7 @@ def _configure(root, folder, fragment):
                 other.startswith(name + "=") for other in got)):
             refused.append(line)
     if refused:
-        raise BenchError("this source does not take from the config fragment:\n"
+        raise HarnessError("this source does not take from the config fragment:\n"
                          + "\n".join(refused))
 
 
@@ -88,7 +88,7 @@ def build(kernel, folder):
     Takes some minutes.
 
     Raises:
-        BenchError: the source cannot be had, or does not build.
+        HarnessError: the source cannot be had, or does not build.
     """
     root = toolchain.root(kernel, COMPILER, TOOLS)
     folder.mkdir()

@@ -1,8 +1,8 @@
-"""What can go wrong on the host's side."""
+"""What can go wrong outside guests."""
 
 
-class BenchError(Exception):
-    """The bench itself cannot go on: the message is for a person and says what to do next."""
+class HarnessError(Exception):
+    """The harness itself cannot go on: the message is for a person and says what to do next."""
 
 
 class GuestLost(Exception):

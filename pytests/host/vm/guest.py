@@ -7,7 +7,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 
-from .errors import BenchError, GuestLost
+from .errors import GuestLost, HarnessError
 from .process import dying_with_us
 
 # Seconds, with hardware acceleration; TCG_FACTOR times as long without.
@@ -108,7 +108,7 @@ class Guest:
 
         Raises:
             GuestLost: the guest did not get to its end.
-            BenchError: QEMU could not be started.
+            HarnessError: QEMU could not be started.
         """
         ports = []
         command = list(self._command)
@@ -137,7 +137,7 @@ class Guest:
             for ours, _ in ports:
                 os.close(ours)
         if qemu.returncode > 0 and not self._ready:
-            raise BenchError(f"{command[0]}: {said}")
+            raise HarnessError(f"{command[0]}: {said}")
         if self._code is None:
             raise GuestLost(f"it ended with no word {'of its command' if self._ready else 'at all'}"
                             + (f": {said}" if said else ""))

@@ -1,6 +1,8 @@
 """What a guest boots into: a cached Debian root, and beside it what one run brings along."""
 
 import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from . import cache
 from .archive import bootstrap
@@ -89,18 +91,44 @@ def guest_root(suite, arch, use="", more=()):
     ) / "root"
 
 
-def initramfs(kernel, built, folder, command, extra=None, archives=None):
+def _copy_project(built, to):
+    """Copy the project as a guest has it: its sources, and the modules from the folder built."""
+    for part in ("module", "pytests"):
+        shutil.copytree(TOP / part, to / part, symlinks=True,
+                        ignore=shutil.ignore_patterns("__pycache__", ".*", "*.o", "*.ko", "*.mod*"))
+    for document in sorted(TOP.glob("*.md")):
+        shutil.copy(document, to)
+    for part in FOLDERS:
+        for name in ("*.ko", "*.ko.xz") if built else ():
+            for module in (built / part).glob(name):
+                shutil.copy(module, to / part)
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a guest boots into.
+
+    built: the folder with the modules, as modules.build() returns it; None for no module.
+    files: more files, by their names under /memevents: a path, or the content as text.
+    archives: what pack() made, laid over each other; None for the kernel's ordinary guest root.
+    project: whether the project's own files are in /memevents.
+    """
+
+    built: Path = None
+    files: dict = field(default_factory=dict)
+    archives: tuple = None
+    project: bool = True
+
+
+def initramfs(kernel, folder, command, content):
     """Write the initramfs of one run to folder/initramfs and return its path.
 
     Args:
-        built: the folder with the module and the peers, as modules.build() returns it, or None.
         command: the shell script to run in the guest, in /memevents.
-        extra: contents of more files, by their names under /memevents.
-        archives: what pack() made, to be laid over each other; the kernel's ordinary guest root
-            if None.
+        content: a Content.
     """
-    if archives is None:
-        archives = [guest_root(kernel.base_suite, kernel.arch).with_name("root.cpio")]
+    archives = content.archives or (
+        guest_root(kernel.base_suite, kernel.arch).with_name("root.cpio"),)
     overlay = folder / "overlay"
     cache.remove(overlay)
     top = overlay / "memevents"
@@ -108,19 +136,13 @@ def initramfs(kernel, built, folder, command, extra=None, archives=None):
     shutil.copy(TOP / "pytests" / "host" / "vm" / "init", overlay / "init")
     (overlay / "init").chmod(0o755)
 
-    for part in ("module", "pytests"):
-        shutil.copytree(TOP / part, top / part, symlinks=True,
-                        ignore=shutil.ignore_patterns("__pycache__", ".*", "*.o", "*.ko", "*.mod*"))
-    for document in sorted(TOP.glob("*.md")):
-        shutil.copy(document, top)
-    for part in FOLDERS:
-        for name in ("*.ko", "*.ko.xz") if built else ():
-            for module in (built / part).glob(name):
-                shutil.copy(module, top / part)
-    (top / "command").write_text(command, encoding="utf-8")
-    for name, content in (extra or {}).items():
-        (top / name).parent.mkdir(parents=True, exist_ok=True)
-        (top / name).write_text(content, encoding="utf-8")
+    if content.project:
+        _copy_project(content.built, top)
+    for name, file in {"command": command, **content.files}.items():
+        if isinstance(file, Path):
+            shutil.copy(file, top / name)
+        else:
+            (top / name).write_text(file, encoding="utf-8")
 
     pack(overlay, folder / "overlay.cpio")
     cache.remove(overlay)

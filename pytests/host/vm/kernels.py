@@ -6,7 +6,7 @@ No release is written down here: `release.py` takes the newest one each suite ha
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from .errors import BenchError
+from .errors import HarnessError
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,11 @@ def pick(patterns):
     An empty string picks all of Debian's own.
 
     Raises:
-        BenchError: a pattern matches no kernel.
+        HarnessError: a pattern matches no kernel.
     """
     wanted = patterns.split() or ["*"]
     for pattern in wanted:
         if not any(_matches(kernel, pattern) for kernel in KERNELS):
             names = " ".join(kernel.name for kernel in KERNELS)
-            raise BenchError(f"no kernel matches '{pattern}': there are {names}")
+            raise HarnessError(f"no kernel matches '{pattern}': there are {names}")
     return [k for k in KERNELS if any(_matches(k, pattern) for pattern in wanted)]

@@ -14,7 +14,7 @@ def unpack(suite, folder, parts=()):
         parts: the files and folders of the source that are wanted; all if empty.
 
     Raises:
-        BenchError: the suite cannot be reached or has no source, or it lacks a part.
+        HarnessError: the suite cannot be reached or has no source, or it lacks a part.
     """
     archive = Archive(suite, "amd64")
     archive.update()

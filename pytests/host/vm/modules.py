@@ -6,7 +6,7 @@ import re
 from . import cache, toolchain
 from .cache import TOP
 from .chroot import run_in
-from .errors import BenchError
+from .errors import HarnessError
 from .process import as_root, run
 from .release import fetch
 
@@ -37,7 +37,7 @@ def build(kernel):
         The folder with module/memevents_hook.ko and the other folders' modules.
 
     Raises:
-        BenchError: a build failed or warned; the message holds its output.
+        HarnessError: a build failed or warned; the message holds its output.
     """
     release = fetch(kernel)
     root = toolchain.root(kernel, release.compiler, release.libraries)
@@ -82,4 +82,4 @@ def _make(kernel, release, root, work):
     (work / "build.log").write_text(output, encoding="utf-8")
     if done.returncode or _warnings(output):
         what = "failed" if done.returncode else "gave warnings"
-        raise BenchError(f"the build for {kernel.name} ({release.release}) {what}:\n{output}")
+        raise HarnessError(f"the build for {kernel.name} ({release.release}) {what}:\n{output}")

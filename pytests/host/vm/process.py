@@ -4,14 +4,14 @@ import os
 import shlex
 import subprocess
 
-from .errors import BenchError
+from .errors import HarnessError
 
 
 def run(command, **options):
     """Run a program to its end and return its output, both streams together, as text.
 
     Raises:
-        BenchError: it exited non-zero; the message holds the command and its output.
+        HarnessError: it exited non-zero; the message holds the command and its output.
     """
     done = subprocess.run(
         dying_with_us([str(word) for word in command]),
@@ -24,7 +24,7 @@ def run(command, **options):
         **options,
     )
     if done.returncode:
-        raise BenchError(
+        raise HarnessError(
             f"exit code {done.returncode}: {shlex.join(str(w) for w in command)}\n{done.stdout}"
         )
     return done.stdout

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from . import cache, debug_kernel
 from .archive import Archive
-from .errors import BenchError
+from .errors import HarnessError
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Release:
 def _one(pattern, text, what):
     found = re.search(pattern, text)
     if not found:
-        raise BenchError(f"{what}: nothing in its dependencies looks like {pattern}: {text}")
+        raise HarnessError(f"{what}: nothing in its dependencies looks like {pattern}: {text}")
     return found
 
 
@@ -63,7 +63,7 @@ def _look_up(kernel, archive):
     """Find the newest kernel of a suite, from its meta-package on.
 
     Raises:
-        BenchError: the suite cannot be reached, or its packages are not what was expected.
+        HarnessError: the suite cannot be reached, or its packages are not what was expected.
     """
     of_arch = f":{kernel.arch}"
     meta = f"linux-headers-{kernel.flavour}"
@@ -101,7 +101,7 @@ def _fetch(kernel, folder):
     archive.unpack(newest.packages, root)
     found = [*root.glob("boot/vmlinuz-*"), *root.glob("usr/lib/modules/*/vmlinuz")]
     if len(found) != 1:
-        raise BenchError(f"{newest.packages[-1]}: expected one vmlinuz in it, found {found}")
+        raise HarnessError(f"{newest.packages[-1]}: expected one vmlinuz in it, found {found}")
     shutil.move(found[0], folder / "vmlinuz")
     # The headers are all below usr/src and usr/lib; a hundred megabytes of modules go.
     for unused in (*root.glob("[!u]*"), root / "usr/lib/modules", root / "usr/share"):
@@ -133,7 +133,7 @@ def fetch(kernel):
     """The kernel's release, fetched (a debug kernel: built) if it is not in the cache.
 
     Raises:
-        BenchError: it cannot be had.
+        HarnessError: it cannot be had.
     """
     make = debug_kernel.build if kernel.config else _fetch
     return _read(cache.item(

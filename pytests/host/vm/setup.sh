@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install what the bench needs on this machine: nothing but a Debian with a
+# Install what the harness needs on this machine: nothing but a Debian with a
 # package mirror configured is taken for granted. Quick and silent when
 # everything is there. Needs root, or sudo.
 set -eu

@@ -50,6 +50,6 @@ static void __exit article_exit(void)
 }
 module_exit(article_exit);
 
-MODULE_DESCRIPTION("Bench peer: an ftrace hook as articles have it");
+MODULE_DESCRIPTION("Benchmark: an ftrace hook as articles have it");
 MODULE_AUTHOR("The memevents_hook developers");
 MODULE_LICENSE("GPL");

@@ -34,6 +34,6 @@ static void __exit floor_exit(void)
 }
 module_exit(floor_exit);
 
-MODULE_DESCRIPTION("Bench peer: an empty IPMODIFY handler");
+MODULE_DESCRIPTION("Benchmark: an empty IPMODIFY handler");
 MODULE_AUTHOR("The memevents_hook developers");
 MODULE_LICENSE("GPL");

@@ -76,6 +76,6 @@ static void __exit probe_exit(void)
 }
 module_exit(probe_exit);
 
-MODULE_DESCRIPTION("Bench peer: a kprobe that sets the IP");
+MODULE_DESCRIPTION("Benchmark: a kprobe that sets the IP");
 MODULE_AUTHOR("The memevents_hook developers");
 MODULE_LICENSE("GPL");

@@ -27,7 +27,7 @@ static void __exit patch_exit(void)
 }
 module_exit(patch_exit);
 
-MODULE_DESCRIPTION("Bench peer: a livepatch of the target");
+MODULE_DESCRIPTION("Benchmark: a livepatch of the target");
 MODULE_AUTHOR("The memevents_hook developers");
 MODULE_LICENSE("GPL");
 MODULE_INFO(livepatch, "Y");

@@ -1,0 +1,183 @@
+"""How a kernel's run copes with its guests, which are played, and what is reported."""
+
+import io
+import re
+import tempfile
+import unittest
+import xml.etree.ElementTree as ElementTree
+from contextlib import redirect_stdout
+from pathlib import Path
+from unittest import mock
+
+from pytests.host.suite import report, suite
+from pytests.host.suite.report import KernelReport, Result
+from pytests.host.vm import kernels
+from pytests.host.vm.guest import Acceleration
+from pytests.host.vm.in_guest import Ended
+
+KERNEL = kernels.KERNELS[0]
+
+
+class SuiteTest(unittest.TestCase):
+    """How a kernel's run copes with its guests."""
+
+    TESTS = ["t.py::one", "t.py::two", "t.py::three"]
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.boots = 0
+
+    def play(self, *scripts):
+        """Run the suite with guests that follow the scripts, one each; returns the report.
+
+        A script is a list of steps: an outcome for the next test, "start" for a test that does
+        not end, "lost", or the exit code. Without "collected" the tests do not begin.
+        """
+        outer = self
+
+        def played(kernel, folder, command, acceleration, content, suffix, on_event, limit):
+            """In the place of run_in_guest(): follows the next script."""
+            steps = list(scripts[outer.boots])
+            outer.boots += 1
+            console = folder / f"console{suffix}.log"
+            console.write_text("memevents_harness: end of the tests\n" + "".join(
+                step + "\n" for step in steps if " " in str(step)), encoding="ascii")
+            left = [t for t in outer.TESTS if t not in outer.run.report.results]
+            for step in steps:
+                if step == "collected":
+                    on_event({"event": "collected", "tests": list(left)})
+                elif step == "start":
+                    on_event({"event": "start", "test": left[0]})
+                elif step == "gcov":
+                    on_event({"event": "gcov", "data": "aGl0cw==",
+                              "path": "/sys/kernel/debug/gcov/mnt/module/hook.gcda"})
+                elif step == "lost":
+                    return Ended(None, "gone", "", console)
+                elif isinstance(step, int):
+                    return Ended(step, "", "", console)
+                elif " " not in step:
+                    on_event({"event": "start", "test": left[0]})
+                    on_event({"event": "result", "test": left.pop(0), "outcome": step,
+                              "seconds": 1.0, "why": "why", "text": "text",
+                              "counted": {"things": 2}})
+            raise AssertionError("a script without an end")
+
+        with mock.patch.object(suite, "RESULTS", self.folder), \
+                mock.patch.object(suite, "run_in_guest", played), \
+                mock.patch.object(suite.release, "fetch", lambda kernel: mock.Mock(release="r")), \
+                mock.patch.object(suite.modules, "build", mock.Mock()), \
+                mock.patch.object(suite.image, "guest_root", mock.Mock()), \
+                mock.patch.object(suite.accel, "choose", lambda kernel: Acceleration("tcg")), \
+                redirect_stdout(io.StringIO()):
+            self.run = suite.KernelRun(KERNEL, "")
+            done = self.run.run()
+        self.assertEqual(self.boots, len(scripts))
+        ElementTree.parse(self.folder / KERNEL.name / "junit.xml")
+        return done
+
+    def outcomes(self, done):
+        return {name: result.outcome for name, result in done.results.items()}
+
+    def test_the_harness_itself_is_at_fault(self):
+        with mock.patch.object(suite.KernelRun, "_prepare", lambda run: None + 1):
+            report = self.play()
+        failed, = report.results.values()
+        self.assertEqual((failed.test, failed.outcome), ("set-up", "failed"))
+        self.assertIn("TypeError", failed.why)
+        self.assertIn("Traceback", failed.text)
+
+    def test_all_is_well(self):
+        done = self.play(["collected", "passed", "skipped", "passed", 0])
+        self.assertEqual(list(self.outcomes(done).values()), ["passed", "skipped", "passed"])
+
+    def test_what_gcov_counted_is_kept(self):
+        self.play(["collected", "passed", "failed", "gcov", suite.EXIT_SPLAT],
+                  ["collected", "passed", "gcov", 0])
+        for guest_number in (1, 2):
+            kept = self.folder / KERNEL.name / "gcov" / f"guest-{guest_number}" / "module"
+            self.assertEqual((kept / "hook.gcda").read_bytes(), b"hits")
+
+    def test_lost_before_the_tests(self):
+        done = self.play(["lost"], ["lost"], ["collected", "passed", "passed", "passed", 0])
+        self.assertEqual(done.count("passed"), 3)
+        self.assertEqual(done.lost, ["gone", "gone"])
+
+    def test_lost_three_times_before_the_tests(self):
+        done = self.play(["lost"], ["lost"], ["lost"])
+        self.assertEqual(self.outcomes(done), {"guest": "failed"})
+
+    def test_lost_in_a_test(self):
+        done = self.play(["collected", "passed", "start", "lost"], ["collected", "passed", 0])
+        self.assertEqual(self.outcomes(done), dict(zip(self.TESTS, ["passed", "failed", "passed"])))
+        self.assertIn("guest lost", done.results[self.TESTS[1]].why)
+
+    def test_thrown_away_after_a_splat(self):
+        done = self.play(["collected", "failed", suite.EXIT_SPLAT],
+                         ["collected", "passed", "passed", 0])
+        self.assertEqual(self.outcomes(done), dict(zip(self.TESTS, ["failed", "passed", "passed"])))
+
+    def test_too_many_thrown_away(self):
+        with mock.patch.object(suite, "MAX_GUESTS", 2):
+            done = self.play(["collected", "failed", suite.EXIT_SPLAT],
+                             ["collected", "failed", suite.EXIT_SPLAT])
+        self.assertEqual(done.count("failed"), 3)
+
+    def test_splat_after_the_tests(self):
+        done = self.play(["collected", "passed", "passed", "passed", "[1.0] BUG: at rmmod", 0])
+        self.assertEqual((done.count("passed"), done.count("failed")), (3, 1))
+
+    def test_not_all_were_run(self):
+        done = self.play(["collected", "passed", 0])
+        self.assertEqual((done.count("passed"), done.count("failed")), (1, 2))
+
+    def test_pytest_itself_failed(self):
+        done = self.play([4])
+        self.assertEqual(self.outcomes(done), {"pytest": "failed"})
+
+
+class ReportTest(unittest.TestCase):
+    """Counts, the last line, and --strict."""
+
+    def report(self, *outcomes):
+        done = KernelReport(KERNEL)
+        for number, outcome in enumerate(outcomes):
+            done.add(Result(f"test_x.py::{number}", outcome, 1.0, "why \x1b", "text"))
+        return done
+
+    def test_last_line(self):
+        with redirect_stdout(io.StringIO()) as printed:
+            report.print_summary([self.report("passed", "failed"), self.report("skipped")])
+        self.assertEqual(printed.getvalue().splitlines()[-1], "1 passed, 1 failed, 1 skipped")
+
+    def test_what_was_counted(self):
+        done = KernelReport(KERNEL)
+        for number in (1, 2):
+            done.add(Result(f"test_x.py::{number}", "passed", counted={"faults": number}))
+        self.assertEqual(done.counted(), {"test_x.py: faults": 3})
+        with tempfile.TemporaryDirectory() as folder:
+            done.write_junit(Path(folder) / "junit.xml")
+            root = ElementTree.parse(Path(folder) / "junit.xml")
+        self.assertEqual([entry.get("value") for entry in root.iter("property")], ["1", "2"])
+
+    def test_the_worse_counts(self):
+        done = self.report("failed")
+        done.add(Result("test_x.py::0", "passed"))
+        self.assertEqual(done.count("failed"), 1)
+
+    def test_strict(self):
+        rows = "# a comment\n\n9.9,5.*  test_x.py::0  a reason\n"
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "skips.txt"
+            path.write_text(rows, encoding="ascii")
+            with mock.patch.object(report, "SKIPS", path):
+                done = self.report("skipped", "skipped", "passed")
+                report.refuse_skips(done)
+        self.assertEqual((done.count("skipped"), done.count("failed")), (1, 1))
+
+    def test_every_row_of_the_list_is_whole(self):
+        names = [kernel.name for kernel in kernels.KERNELS]
+        for patterns, _test in report.allowed_skips():
+            for pattern in patterns:
+                self.assertTrue(any(re.fullmatch(pattern.replace("*", ".*"), n) for n in names))
