@@ -8,7 +8,7 @@ from pytests.host.suite import boots as own_boots
 from pytests.host.suite import coverage as coverage_report
 from pytests.host.suite import demo as demo_session
 from pytests.host.suite import programs, suite
-from pytests.host.vm import accel, image, modules, release, toolchain
+from pytests.host.vm import accel, image, modules, release, roots
 from pytests.host.vm.cache import TOP
 from pytests.host.vm.errors import HarnessError
 from pytests.host.vm.guest import Acceleration
@@ -121,7 +121,8 @@ def _state(kernel):
     return (
         *names,
         there[bool(known)],
-        there[bool(known and toolchain.cached(kernel, known.compiler, known.libraries))],
+        there[bool(known and roots.cached(
+            roots.toolchain(kernel, known.compiler, known.libraries)))],
         there[bool(image.cached_root(kernel.base_suite, kernel.arch))],
     )
 

@@ -4,8 +4,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytests.host.vm import cache, image, toolchain
-from pytests.host.vm.archive import Archive
+from pytests.host.vm import cache, image, roots
 from pytests.host.vm.cache import TOP
 from pytests.host.vm.chroot import run_in
 from pytests.host.vm.errors import HarnessError
@@ -50,34 +49,19 @@ class Built:
         return found
 
 
-def _fetch_user_space(kernel, folder):
-    """Busybox, and the C library to link the reader with, of the kernel's architecture."""
-    archive = Archive(kernel.base_suite, kernel.arch)
-    archive.update()
-    packages = []
-    for package in ("busybox-static", "libc6-dev", "linux-libc-dev"):
-        of_arch = f"{package}:{kernel.arch}"
-        packages.append(of_arch if archive.exists(of_arch) else package)
-    archive.unpack(packages, folder / "sysroot")
-    root = folder / "root"
+def _pack(sysroot, archive):
+    """Pack busybox and the links to it."""
+    root = archive.with_name(archive.name + ".root")
     for name in ("bin", "dev", "proc", "sys", "run", "tmp"):
         (root / name).mkdir(parents=True)
-    busybox, = (folder / "sysroot").glob("**/bin/busybox")
-    shutil.copy(busybox, root / "bin")
+    shutil.copy(sysroot / "usr" / "bin" / "busybox", root / "bin")
     for applet in APPLETS:
         (root / "bin" / applet).symlink_to("busybox")
-    image.pack(root, folder / "root.cpio")
+    image.pack(root, archive)
     cache.remove(root)
 
 
-def _user_space(kernel):
-    return cache.item(
-        f"bench-{kernel.base_suite}-{kernel.arch}",
-        lambda folder: _fetch_user_space(kernel, folder), APPLETS,
-    )
-
-
-def _make(kernel, release, user_space, work):
+def _make(kernel, release, sysroot, work):
     """Run kbuild and the compiler in the kernel's toolchain.
 
     Raises:
@@ -93,9 +77,9 @@ def _make(kernel, release, user_space, work):
         "  -o reader pytests/host/cost/reader.c"
     )
     done = run_in(
-        (release.root, toolchain.root(kernel, release.compiler, release.libraries)),
+        (release.root, roots.root(roots.toolchain(kernel, release.compiler, release.libraries))),
         f"bench-{kernel.name}", script,
-        [(work, "/mnt", "rw"), (user_space / "sysroot", "/mnt/sysroot", "ro")],
+        [(work, "/mnt", "rw"), (sysroot, "/mnt/sysroot", "ro")],
     )
     run(as_root(["chown", "-R", "--reference", TOP, work]))
     if done.returncode:
@@ -109,7 +93,10 @@ def build(kernel):
         HarnessError: a build failed; the message holds its output.
     """
     release = fetch(kernel)
-    user_space = _user_space(kernel)
+    recipe = roots.benchmark(kernel.base_suite, kernel.arch)
+    sysroot = roots.root(recipe)
+    busybox = cache.item(f"busybox-{kernel.base_suite}-{kernel.arch}",
+                         lambda archive: _pack(sysroot, archive), (recipe, APPLETS))
     work = TOP / "build" / "bench" / "modules" / kernel.name
     with cache.locked(f"bench-{kernel.name}"):
         if work.exists():
@@ -122,5 +109,5 @@ def build(kernel):
         shutil.copytree(HERE, work / HERE.relative_to(TOP), ignore=ignore)
         # The same module as if it had no tracepoint.
         shutil.copy(HERE / "no_trace.h", work / "no_trace" / "engine" / "trace.h")
-        _make(kernel, release, user_space, work)
-    return Built(release.release, work, user_space / "root.cpio")
+        _make(kernel, release, sysroot, work)
+    return Built(release.release, work, busybox)

@@ -10,12 +10,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
 
+from pytests.host.vm import roots
 from pytests.host.vm.cache import TOP, remove
 from pytests.host.vm.chroot import run_in
 from pytests.host.vm.errors import HarnessError
 
+from . import checkpatch
 from .checks import CHECKS
-from .root import checkpatch, root
 
 WORK = TOP / "build" / "lint"
 
@@ -50,7 +51,7 @@ def _files():
     return kinds
 
 
-def _run(check, number, files, roots):
+def _run(check, number, files, root, source):
     """Run one check and return (check, findings as text or "", seconds)."""
     began = time.monotonic()
     work = WORK / str(number)
@@ -59,9 +60,9 @@ def _run(check, number, files, roots):
         shutil.copytree(TOP / "module", work / "module", ignore=shutil.ignore_patterns(*BUILT))
     work.mkdir(parents=True, exist_ok=True)
     names = " ".join(shlex.quote(name) for name in files[check.kind])
-    done = run_in(roots[0], f"lint-{number}",
+    done = run_in(root, f"lint-{number}",
                   f"cd /mnt && FILES={shlex.quote(names)}\n{check.command}",
-                  [(TOP, "/mnt", "ro"), (work, "/srv", "rw"), (roots[1], "/opt", "ro")])
+                  [(TOP, "/mnt", "ro"), (work, "/srv", "rw"), (source, "/opt", "ro")])
     found = done.stdout
     if done.returncode and not found.strip():
         found = f"exit code {done.returncode}, without a word\n"
@@ -73,10 +74,10 @@ def main(wanted):
     checks = [check for check in CHECKS
               if not wanted or any(name in check.name for name in wanted)]
     files = _files()
-    roots = root(), checkpatch()
+    seen = roots.root(roots.LINT), checkpatch.folder()
     failed = 0
     with ThreadPoolExecutor(2) as pool:
-        running = [pool.submit(_run, check, number, files, roots)
+        running = [pool.submit(_run, check, number, files, *seen)
                    for number, check in enumerate(CHECKS) if check in checks]
         for future in running:
             check, found, seconds = future.result()

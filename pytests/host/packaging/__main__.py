@@ -7,14 +7,14 @@ import re
 import sys
 import time
 
-from pytests.host.vm import cache
+from pytests.host.vm import cache, roots
 from pytests.host.vm.cache import TOP
 from pytests.host.vm.errors import HarnessError
 from pytests.host.vm.kernels import pick
 from pytests.host.vm.release import fetch
 
-from . import guests, roots
-from .roots import WORK, script
+from . import guests
+from .script import WORK, script
 
 KERNELS = ("6.12", "7.3")
 BOOTED = "6.12"
@@ -46,16 +46,16 @@ def main():
     releases = {kernel.name: fetch(kernel) for kernel in kernels}
     names = [release.release for release in releases.values()]
     facts = {"RELEASES": " ".join(names), "VERSION": _version()}
-    builder, user, firmware = roots.builder(), roots.user(names), roots.firmware()
+    user = roots.user(names)
     package = WORK / "package"
     booted = next(kernel for kernel in kernels if kernel.name == BOOTED)
     release = releases[BOOTED]
 
     def boot(which):
-        guests.run(which, booted, package, firmware)
+        guests.run(which, booted, package, roots.root(roots.FIRMWARE))
 
     good = [_step(what, function) for what, function in (
-        ("make deb, lintian", lambda: script("build.sh", builder, package)),
+        ("make deb, lintian", lambda: script("build.sh", roots.BUILDER, package)),
         (f"install, remove, purge for {facts['RELEASES']}",
          lambda: script("install.sh", user, package, **facts)),
         ("make install, make dkms by hand",
@@ -66,7 +66,7 @@ def main():
         ("sign by hand",
          lambda: script("sign.sh", user, package, RELEASE=release.release)),
         ("enrol dkms's key",
-         lambda: script("enrol.sh", firmware, package)),
+         lambda: script("enrol.sh", roots.FIRMWARE, package)),
         (f"modprobe in a guest of {release.release}", lambda: boot(guests.PLAIN)),
         ("signatures enforced, dkms's key not enrolled", lambda: boot(guests.ENFORCING)),
         ("Secure Boot, dkms's key enrolled", lambda: boot(guests.SECURE)),

@@ -11,7 +11,7 @@ from pytests.host.vm.guest import Acceleration
 from pytests.host.vm.image import Content
 from pytests.host.vm.in_guest import run_in_guest
 
-from .roots import WORK
+from .script import WORK
 
 # What DKMS built is put where it was installed, and modprobe has to find it.
 INSTALL = """
@@ -94,7 +94,7 @@ def run(boot, kernel, package, root):
 
     Args:
         package: the folder where the scripts have left modules and the firmware's variables.
-        root: roots.firmware().
+        root: the folder of roots.FIRMWARE.
 
     Raises:
         HarnessError: the script failed, the guest was lost or a line was missing; the message has

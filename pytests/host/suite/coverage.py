@@ -9,7 +9,7 @@ import json
 import shutil
 from pathlib import Path, PurePosixPath
 
-from pytests.host.vm import cache, release, toolchain
+from pytests.host.vm import cache, release, roots
 from pytests.host.vm.cache import TOP
 from pytests.host.vm.chroot import run_in
 from pytests.host.vm.errors import HarnessError
@@ -72,7 +72,7 @@ def report(kernel):
     if not counts.is_dir():
         raise HarnessError(f"{counts}: no guest sent any counts")
     fetched = release.fetch(kernel)
-    root = toolchain.root(kernel, fetched.compiler, fetched.libraries)
+    root = roots.root(roots.toolchain(kernel, fetched.compiler, fetched.libraries))
     cache.remove(REPORT)
     shutil.copytree(counts, REPORT)
     shutil.copytree(

@@ -6,7 +6,7 @@ Beside them are the modules that they load: Debian's, and those of the source's 
 import re
 import shutil
 
-from pytests.host.vm import cache, image, linux_source, release, toolchain
+from pytests.host.vm import cache, image, linux_source, release, roots
 from pytests.host.vm.archive import Archive
 from pytests.host.vm.chroot import run_in
 from pytests.host.vm.errors import HarnessError
@@ -90,7 +90,7 @@ def _make(kernel, known, folder):
     variables = {"COMPILER": known.compiler, "HEADERS": known.headers, "RELEASE": known.release,
                  "SAMPLES": " ".join(SAMPLES), "MODULES": " ".join(MODULES)}
     done = run_in(
-        (known.root, toolchain.root(kernel, known.compiler, known.libraries)),
+        (known.root, roots.root(roots.toolchain(kernel, known.compiler, known.libraries))),
         f"upstream-{kernel.name}",
         "".join(f'export {name}="{value}"\n' for name, value in variables.items()) + BUILD,
         [(work, "/mnt", "rw")],

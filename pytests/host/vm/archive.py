@@ -9,11 +9,10 @@ import re
 import subprocess
 import tempfile
 from functools import lru_cache
-from pathlib import Path
 
 from .cache import FOLDER, locked
 from .errors import HarnessError
-from .process import as_root, confined, run
+from .process import run
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 APT_HELPER = "/usr/lib/apt/apt-helper"
@@ -181,32 +180,3 @@ class Archive:
             run(["dpkg", "-x", deb, target])
             deb.unlink()
         debs.rmdir()
-
-
-def bootstrap(target, suite, arch, packages, *hooks, variant="extract"):
-    """Make a folder with these packages, and all they depend on.
-
-    With the variant "extract" they are unpacked but not configured, which works for a foreign
-    architecture too: nothing of it is run. With "apt" it is a system that apt can add to. hooks
-    are shell commands run by mmdebstrap at the end, with the folder in $1.
-    """
-    folder = FOLDER / "tmp"
-    folder.mkdir(parents=True, exist_ok=True)
-    options = folder / f"{target.name}.apt.conf"
-    options.write_text(acquire_options(), encoding="utf-8")
-    listed = folder / f"{target.name}.list"
-    listed.write_text(sources(suite), encoding="ascii")
-    command = [
-        "mmdebstrap", "--quiet", "--mode=root", f"--variant={variant}", "--format=directory",
-        f"--architectures={arch}", f"--aptopt={options}", f"--include={','.join(packages)}",
-        "--setup-hook=/usr/share/mmdebstrap/hooks/merged-usr/setup00.sh",
-        *(f"--extract-hook={hook}" for hook in hooks),
-    ]
-    for login in ("/etc/apt/auth.conf", "/etc/apt/auth.conf.d"):
-        if Path(login).exists():
-            command.append(f"--setup-hook=copy-in {login} /etc/apt")
-    # mmdebstrap takes a list of sources from a file that ends in .list or .sources
-    base = suite.replace("-backports", "")
-    run(as_root(confined([*command, base, str(target), str(listed)])))
-    options.unlink()
-    listed.unlink()

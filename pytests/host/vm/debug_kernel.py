@@ -8,7 +8,7 @@ import json
 import shutil
 from pathlib import Path
 
-from . import cache, linux_source, toolchain
+from . import cache, linux_source, roots
 from .chroot import run_in
 from .errors import HarnessError
 from .process import as_root, run
@@ -90,7 +90,7 @@ def build(kernel, folder):
     Raises:
         HarnessError: the source cannot be had, or does not build.
     """
-    root = toolchain.root(kernel, COMPILER, TOOLS)
+    root = roots.root(roots.toolchain(kernel, COMPILER, TOOLS))
     folder.mkdir()
     work = folder.with_name(folder.name + ".work")
     linux_source.unpack(kernel.suite, work)

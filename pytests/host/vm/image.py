@@ -4,49 +4,25 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import cache
-from .archive import bootstrap
+from . import cache, roots
 from .cache import TOP
 from .modules import FOLDERS
 from .process import as_root, confined, run
 
-# In every guest, from the kernel's own suite. Small: it all goes through TCG.
-PACKAGES = (
-    "base-files", "base-passwd", "coreutils", "dash", "diffutils", "grep", "hostname", "kmod",
-    "libc-bin", "mawk", "mount", "procps", "python3", "python3-pytest", "sed", "trace-cmd",
-    "util-linux",
-)
-
-# Nothing is configured in the root: make what the packages would have made then, and leave out
-# what no guest needs. The byte code is the same on every architecture, so where the root's own
-# python cannot run, one of the same suite's that can makes it.
-PREPARE = r"""
-set -e
-cd "$1"
-[ -e usr/bin/awk ] || ln -s mawk usr/bin/awk
-[ -e usr/bin/sh ] || ln -s dash usr/bin/sh
-cp usr/share/base-passwd/passwd.master etc/passwd
-cp usr/share/base-passwd/group.master etc/group
-rm -rf usr/share/doc usr/share/man usr/share/info usr/share/locale usr/share/zoneinfo \
-	usr/share/perl5 usr/lib/*/perl-base usr/lib/*/gconv usr/lib/systemd usr/lib/udev \
-	usr/lib/python3*/test usr/lib/python3*/*/test usr/lib/python3*/ensurepip \
-	usr/lib/python3*/idlelib usr/lib/python3*/lib2to3 usr/lib/python3*/tkinter \
-	usr/lib/python3*/turtledemo usr/lib/python3*/pydoc_data \
-	var/cache/* var/lib/apt var/lib/dpkg
-"""
-
-# `unchecked`: python believes the byte code without a look at the source's time.
+# The byte code is the same on every architecture, so where the root's own python cannot run, one of
+# the same suite's that can makes it. `unchecked`: python believes the byte code without a look at
+# the source's time.
 COMPILE = (
     "/usr/bin/python3 -m compileall -q -s /mnt --invalidation-mode unchecked-hash"
     " /mnt/usr/lib/python3*"
 )
 
 
-def _bootstrap(suite, arch, packages, folder):
+def _make_root(recipe, folder):
     root = folder.with_name(folder.name + ".root")
     cache.remove(root)
-    bootstrap(root, suite, arch, packages, PREPARE)
-    python = root if arch == "amd64" else guest_root(suite, "amd64")
+    roots.bootstrap(recipe, root)
+    python = root if recipe.arch == "amd64" else guest_root(recipe.suite, "amd64")
     _compile(python, root)
     folder.mkdir()
     pack(root, folder / "root.cpio")
@@ -69,26 +45,25 @@ def pack(folder, archive):
                  "."]))
 
 
-INPUTS = (PACKAGES, PREPARE, COMPILE)
+def _inputs(recipe):
+    return (*recipe.inputs, COMPILE)
 
 
 def cached_root(suite, arch):
     """Where the guest root of a suite is, if it is in the cache; else None."""
-    return cache.find(f"guest-{suite}-{arch}", INPUTS)
+    recipe = roots.guest(suite, arch)
+    return cache.find(recipe.name, _inputs(recipe))
 
 
 def guest_root(suite, arch, use="", more=()):
     """The unpacked guest root of a suite, made if it is missing; root.cpio lies beside it.
 
     Args:
-        use: what a root of its own is for, if it is not the ordinary one.
-        more: the packages that are in that one besides.
+        use, more: as roots.guest() has them.
     """
-    name = "-".join(("guest", *filter(None, (use,)), suite, arch))
-    packages = (*PACKAGES, *more)
-    return cache.item(
-        name, lambda folder: _bootstrap(suite, arch, packages, folder), (packages, *INPUTS[1:])
-    ) / "root"
+    recipe = roots.guest(suite, arch, use, more)
+    return cache.item(recipe.name, lambda folder: _make_root(recipe, folder),
+                      _inputs(recipe)) / "root"
 
 
 def _copy_project(built, to):

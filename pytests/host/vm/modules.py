@@ -3,7 +3,7 @@
 import os
 import re
 
-from . import cache, toolchain
+from . import cache, roots
 from .cache import TOP
 from .chroot import run_in
 from .errors import HarnessError
@@ -40,7 +40,7 @@ def build(kernel):
         HarnessError: a build failed or warned; the message holds its output.
     """
     release = fetch(kernel)
-    root = toolchain.root(kernel, release.compiler, release.libraries)
+    root = roots.root(roots.toolchain(kernel, release.compiler, release.libraries))
     work = TOP / "build" / "modules" / kernel.name
     with cache.locked(f"build-{kernel.name}"):
         for folder in SOURCES:
