@@ -76,5 +76,8 @@ CHECKS = (
     Check("pycodestyle", "python",
           "pycodestyle --max-line-length=100 --ignore=E101,E126,W191,W503,W504 $FILES"),
     Check("pyflakes", "python", "python3 -m pyflakes $FILES"),
+    Check("imports", "python", "python3 -B -m pytests.host.lint.imports $FILES"),
+    Check("tests named in the manual", "text",
+          "python3 -B -m pytests.host.lint.manual debugfs_layout.md"),
     Check("codespell", "text", "codespell --ignore-words-list=fro,fo,parm $FILES"),
 )
