@@ -43,7 +43,7 @@ def _bench(kernel, parts, twice):
             differing = figures.differing(found[part], again)
             if differing:
                 raise HarnessError("\n".join((f"{kernel.name}: counted twice, and not the same:",
-                                            *differing)))
+                                              *differing)))
         print("\n".join(getattr(table, part)(found[part])), flush=True)
     folder = TOP / "build" / "bench" / kernel.name
     results = folder / "results.json"

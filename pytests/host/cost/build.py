@@ -4,7 +4,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytests.host.vm import cache, image, roots
+from pytests.host.vm import cache, image, progress, roots
 from pytests.host.vm.cache import TOP
 from pytests.host.vm.chroot import run_in
 from pytests.host.vm.errors import HarnessError
@@ -76,11 +76,14 @@ def _make(kernel, release, sysroot, work):
         f" cd /mnt; {gcc} --sysroot=/mnt/sysroot -static -O2 -Wall -Wextra -Werror"
         "  -o reader pytests/host/cost/reader.c"
     )
-    done = run_in(
-        (release.root, roots.root(roots.toolchain(kernel, release.compiler, release.libraries))),
-        f"bench-{kernel.name}", script,
-        [(work, "/mnt", "rw"), (sysroot, "/mnt/sysroot", "ro")],
-    )
+    root = roots.root(roots.toolchain(kernel, release.compiler, release.libraries))
+    lines = progress.Lines()
+    with progress.step(kernel.name, "building the module and the alternatives", lines.last):
+        done = run_in(
+            (release.root, root),
+            f"bench-{kernel.name}", script,
+            [(work, "/mnt", "rw"), (sysroot, "/mnt/sysroot", "ro")], on_line=lines.take,
+        )
     run(as_root(["chown", "-R", "--reference", TOP, work]))
     if done.returncode:
         raise HarnessError(f"the benchmark's build for {kernel.name} failed:\n{done.stdout}")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from pytests.host.vm import progress
 from pytests.host.vm.cache import TOP
 from pytests.host.vm.errors import HarnessError
 from pytests.host.vm.guest import Acceleration
@@ -35,13 +36,14 @@ def lines(kernel, built, command, acceleration, cpus=1):
     content = Content(files={"guest.sh": HERE / "guest.sh", **built.files}, archives=[built.root],
                       project=False)
     for left in reversed(range(1 + RETRIES)):
-        ended = run_in_guest(
-            kernel, TOP / "build" / "bench" / kernel.name,
-            f"PATH=$PATH:/memevents; exec sh ./guest.sh {command}\n", acceleration, content,
-            suffix=f"-{command}", cpus=cpus)
+        with progress.step(kernel.name, f"measuring {command}"):
+            ended = run_in_guest(
+                kernel, TOP / "build" / "bench" / kernel.name,
+                f"PATH=$PATH:/memevents; exec sh ./guest.sh {command}\n", acceleration, content,
+                suffix=f"-{command}", cpus=cpus)
         if not ended.wrong:
             break
         if not ended.lost or not left:
             raise HarnessError(f"{kernel.name}: {command}: {ended.wrong}:\n{ended.output}")
-        print(f"{kernel.name}: {command}: {ended.wrong}: once more", flush=True)
+        progress.say(kernel.name, f"{command}: {ended.wrong}: once more")
     return ended.output.splitlines()

@@ -1,4 +1,4 @@
-"""Whether each section of debugfs_layout.md names its tests: `manual.py FILE` prints what is wrong."""
+"""Whether each section of debugfs_layout.md names its tests: prints what is wrong."""
 
 import sys
 

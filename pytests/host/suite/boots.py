@@ -6,11 +6,12 @@ A check is a program in pytests/programs/boots; it passes if it exits 0.
 import time
 from dataclasses import dataclass
 
-from pytests.host.vm import accel, cache, image, modules
+from pytests.host.vm import accel, cache, image, modules, progress
 from pytests.host.vm.cache import TOP
 from pytests.host.vm.errors import HarnessError
 from pytests.host.vm.image import Content
 from pytests.host.vm.in_guest import run_in_guest
+from pytests.host.vm.progress import say
 
 RESULTS = TOP / "build" / "test-boots"
 
@@ -86,7 +87,7 @@ def run(kernels, names):
     unknown = set(names) - {boot.name for boot in BOOTS}
     if unknown:
         raise HarnessError(f"no boot is called {' '.join(unknown)}: there are "
-                         + " ".join(boot.name for boot in BOOTS))
+                           + " ".join(boot.name for boot in BOOTS))
     failed = 0
     for kernel in kernels:
         built = modules.build(kernel)
@@ -97,15 +98,14 @@ def run(kernels, names):
             if not (boot.debug if kernel.config else boot.stock):
                 continue
             if boot.arch and boot.arch != kernel.arch:
-                print(f"{kernel.name:<11} left out {boot.name}: for {boot.arch} only", flush=True)
+                say(kernel.name, f"left out {boot.name}: for {boot.arch} only")
                 continue
             start = time.monotonic()
-            wrong = _one(kernel, boot, built, acceleration)
+            with progress.step(kernel.name, boot.name):
+                wrong = _one(kernel, boot, built, acceleration)
             seconds = time.monotonic() - start
-            print(f"{kernel.name:<11} {'failed' if wrong else 'passed'} {boot.name}  "
-                  f"{seconds:.1f} s", flush=True)
+            say(kernel.name, f"{'failed' if wrong else 'passed'} {boot.name}  {seconds:.1f} s")
             if wrong:
                 failed += 1
-                print("".join(f"{kernel.name:<11} | {line}\n" for line in wrong.splitlines()),
-                      end="", flush=True)
+                say(kernel.name, "".join(f"| {line}\n" for line in wrong.splitlines()))
     return 1 if failed else 0

@@ -21,8 +21,7 @@ def run(patterns):
     kernel = pick(patterns or DEFAULT)[0]
     folder = TOP / "build" / "demo"
     cache.remove(folder)
-    print(f"Fetching Debian's kernel {kernel.name} and building the module for it"
-          " (the first time takes a minute) ...", flush=True)
+    print(f"Fetching Debian's kernel {kernel.name} and building the module for it ...", flush=True)
     fetched = release.fetch(kernel)
     built = modules.build(kernel)
     acceleration = accel.choose(kernel)

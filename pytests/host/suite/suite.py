@@ -4,17 +4,17 @@ import json
 import os
 import re
 import shlex
-import threading
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 
-from pytests.host.vm import accel, cache, image, modules, release
+from pytests.host.vm import accel, cache, image, modules, progress, release
 from pytests.host.vm.cache import TOP
 from pytests.host.vm.errors import HarnessError
 from pytests.host.vm.guest import WALL_LIMIT
 from pytests.host.vm.image import Content
 from pytests.host.vm.in_guest import run_in_guest
+from pytests.host.vm.progress import say
 from pytests.lib import kernel_log
 
 from . import coverage
@@ -39,15 +39,6 @@ export MEMEVENTS_EVENTS=/dev/memevents_events MEMEVENTS_DONE=/memevents/done.jso
 export PYTHONUNBUFFERED=1 MEMEVENTS_SCALE={scale}
 exec python3 -m pytest -p pytests.host.suite.guest_plugin -v --color=no pytests {options}
 """
-
-_printing = threading.Lock()
-
-
-def say(kernel, text):
-    """Print a line, or several, about a kernel."""
-    with _printing:
-        for line in text.splitlines():
-            print(f"{kernel.name:<11} {line}", flush=True)
 
 
 class KernelRun:
@@ -75,7 +66,10 @@ class KernelRun:
         except Exception as error:
             # The harness's own fault: the other kernels go on, and this one has failed.
             self._fail("set-up", f"{type(error).__name__}: {error}", traceback.format_exc())
+        progress.doing(self._kernel.name, None)
         self.report.seconds = time.monotonic() - start
+        say(self._kernel.name, ", ".join(f"{self.report.count(outcome)} {outcome}" for outcome in (
+            "passed", "failed", "skipped")) + f" in {self.report.seconds:.0f} s")
         self.report.write_junit(self._folder / "junit.xml")
         return self.report
 
@@ -84,16 +78,22 @@ class KernelRun:
 
     def _take(self, result):
         self.report.add(result)
-        say(self._kernel, f"{result.outcome:<7} {result.test}  {result.seconds:.1f} s")
+        line = f"{self._so_far()} {result.outcome:<7} {result.test}  {result.seconds:.1f} s"
+        if result.outcome == "failed" or not progress.in_place():
+            say(self._kernel.name, line)
         if result.outcome == "failed":
             lines = result.text.splitlines()
             if len(lines) > LINES_SHOWN:
                 lines = [f"({len(lines) - LINES_SHOWN} lines more in {self._folder})",
                          *lines[-LINES_SHOWN:]]
-            say(self._kernel, "\n".join("| " + line for line in lines))
+            say(self._kernel.name, "\n".join("| " + line for line in lines))
+
+    def _so_far(self):
+        """How many tests are done, of how many."""
+        done = len(self.report.results)
+        return f"{done:>3}/{done + len(self._remaining or ())}"
 
     def _prepare(self):
-        say(self._kernel, "fetching the kernel, building the module")
         self.report.release = release.fetch(self._kernel).release
         self._built = modules.build(self._kernel)
         image.guest_root(self._kernel.base_suite, self._kernel.arch)
@@ -111,8 +111,8 @@ class KernelRun:
                 break
             if self._collected:
                 return self._lost(ended)
-            say(self._kernel, f"guest lost before the tests began ({ended.lost});"
-                              f" its log: {ended.console}")
+            say(self._kernel.name,
+                f"guest lost before the tests began ({ended.lost}); its log: {ended.console}")
             self.report.lost.append(ended.lost)
         else:
             self._fail("guest", f"lost {1 + RETRIES} times before the tests began: {ended.lost}")
@@ -143,13 +143,14 @@ class KernelRun:
             for test in self._remaining:
                 self._fail(test, f"not run: {self.report.guests} guests were thrown away")
             return False
-        say(self._kernel, f"after {why}: {len(self._remaining)} tests go on in a fresh guest")
+        say(self._kernel.name, f"after {why}: {len(self._remaining)} tests go on in a fresh guest")
         return True
 
     def _boot(self):
         self.report.guests += 1
         self._collected = False
-        say(self._kernel, f"booting {self.report.release} ({self._acceleration.name})")
+        say(self._kernel.name, f"booting {self.report.release} ({self._acceleration.name})")
+        progress.doing(self._kernel.name, "booting")
         command = COMMAND.format(options=self._options,
                                  scale=shlex.quote(os.environ.get("MEMEVENTS_SCALE")
                                                    or self._kernel.scale))
@@ -166,6 +167,7 @@ class KernelRun:
             self._current = None
         elif event["event"] == "start":
             self._current = event["test"]
+            progress.doing(self._kernel.name, f"{self._so_far()} {self._current}")
         elif event["event"] == "result":
             self._current = None
             self._remaining.remove(event["test"])

@@ -1,18 +1,21 @@
 """Kernels, the cache, the mirror and guests. A script stands in QEMU's place."""
 
 import contextlib
-import re
+import io
+import os
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
 from pathlib import Path
 from unittest import mock
 
-from pytests.host.vm import archive, cache, guest, in_guest, kernels
+from pytests.host.vm import archive, cache, guest, in_guest, kernels, progress
 from pytests.host.vm.errors import GuestLost, HarnessError
 from pytests.host.vm.guest import Acceleration, Guest
 
@@ -134,6 +137,38 @@ class MirrorTest(unittest.TestCase):
 
     def _has(self, suite_name):
         return archive._has_suite(f"copy:{self.top}", suite_name)
+
+
+class ProgressTest(unittest.TestCase):
+    """What a run says of itself, in a log and on a terminal."""
+
+    def told(self, terminal):
+        """What a step of two times the pace says, and a line beside it."""
+        written = io.StringIO()
+        written.isatty = lambda: terminal
+        told = threading.Event()
+        with redirect_stdout(written), mock.patch.dict(os.environ, TERM="xterm"), \
+                mock.patch.multiple(progress, IN_PLACE=0.01, IN_LOG=0.01, LONG=0):
+            with progress.step("6.1", "building", lambda: told.set() or "half"):
+                self.assertTrue(told.wait(10))
+                progress.say("7.3", "one\ntwo")
+        return written.getvalue()
+
+    def test_log(self):
+        lines = self.told(False).splitlines()
+        self.assertEqual(lines[0], "6.1         building")
+        self.assertIn("6.1         building half (0 s)", lines)
+        self.assertIn("7.3         one", lines)
+        self.assertIn("7.3         two", lines)
+        self.assertEqual(lines[-1], "6.1         building: 0 s")
+
+    def test_terminal(self):
+        text = self.told(True)
+        self.assertIn(f"{progress.CLEAR}6.1: building half (0 s)", text)
+        # A line stands alone, and what is being done is below it again.
+        self.assertIn(f"{progress.CLEAR}7.3         one\n7.3         two\n{progress.CLEAR}6.1: ",
+                      text)
+        self.assertTrue(text.endswith(f"{progress.CLEAR}6.1         building: 0 s\n"), text)
 
 
 class GuestTest(unittest.TestCase):

@@ -11,6 +11,7 @@ import os
 import sys
 import time
 
+from pytests.host.vm import progress
 from pytests.host.vm.cache import TOP
 from pytests.host.vm.errors import HarnessError
 from pytests.host.vm.kernels import pick
@@ -50,7 +51,7 @@ class Comparison:
         self.faults = 0
 
     def _say(self, text):
-        print(f"{self._kernel.name} {self._suite.name}: {text}", flush=True)
+        progress.say(self._kernel.name, f"{self._suite.name}: {text}")
 
     def _fault(self, text):
         self.faults += 1
@@ -74,7 +75,8 @@ class Comparison:
         self._run_again({mode: self._compare(mode) for mode in (EMPTY, DEFAULT)})
 
     def _one(self, mode, tests, name):
-        done = run(self._kernel, self._suite, mode, tests, self._folder / name)
+        with progress.step(self._kernel.name, f"{self._suite.name}, {name}: {len(tests)} files"):
+            done = run(self._kernel, self._suite, mode, tests, self._folder / name)
         for fault in done.wrong:
             self._fault(f"{name}: {fault}")
         if mode == WITHOUT:

@@ -63,7 +63,7 @@ def pick(names):
     unknown = set(names) - {suite.name for suite in SUITES}
     if unknown:
         raise HarnessError(f"no suite is called {' '.join(unknown)}: there are "
-                         + " ".join(suite.name for suite in SUITES))
+                           + " ".join(suite.name for suite in SUITES))
     return [suite for suite in SUITES if not names or suite.name in names]
 
 

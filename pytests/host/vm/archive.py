@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from functools import lru_cache
 
+from . import progress
 from .cache import FOLDER, locked
 from .errors import HarnessError
 from .process import run
@@ -175,7 +176,15 @@ class Archive:
         debs = target.with_name(target.name + ".debs")
         debs.mkdir(parents=True)
         target.mkdir(parents=True, exist_ok=True)
-        self._apt("apt-get", "-q", "download", *packages, cwd=debs)
+        # lines of URI NAME SIZE HASH
+        uris = self._apt("apt-get", "-qq", "--print-uris", "download", *packages)
+        megabytes = sum(int(line.split()[2]) for line in uris.splitlines()
+                        if line.startswith("'")) >> 20
+
+        def so_far():
+            return f"{sum(deb.stat().st_size for deb in debs.iterdir()) >> 20} of {megabytes} MB"
+        with progress.step(self.suite, f"downloading {' '.join(packages)}", so_far):
+            self._apt("apt-get", "-q", "download", *packages, cwd=debs)
         for deb in sorted(debs.iterdir()):
             run(["dpkg", "-x", deb, target])
             deb.unlink()

@@ -1,10 +1,9 @@
 """Running commands in a root of the cache, with its own mounts, which end with the command."""
 
 import shlex
-import subprocess
 
 from . import cache
-from .process import as_root, confined, dying_with_us
+from .process import as_root, confined, finish
 
 
 def _mount_root(roots, writable):
@@ -23,7 +22,7 @@ def _mount_root(roots, writable):
     return [f"mount --bind {shlex.quote(str(roots[0]))} \"$at\""]
 
 
-def run_in(root, name, inside, binds, writable=False):
+def run_in(root, name, inside, binds, writable=False, on_line=lambda line: None):
     """Run a shell script in a root and return the finished process, its output as text.
 
     Args:
@@ -34,6 +33,7 @@ def run_in(root, name, inside, binds, writable=False):
         binds: (host's folder, folder in the root, "ro" or "rw") of what it sees of the host.
         writable: whether the script may change the root. What it changes is in memory, and is
             gone at the end.
+        on_line: called with each line that the script writes, when it does.
     """
     mount = cache.FOLDER / "mount" / name
     mount.mkdir(parents=True, exist_ok=True)
@@ -58,8 +58,4 @@ def run_in(root, name, inside, binds, writable=False):
         "export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C LC_ALL=C PYTHONUTF8=1\n"
     )
     lines.append(f"exec chroot \"$at\" /bin/sh -c {shlex.quote(prelude + inside)}")
-    return subprocess.run(
-        dying_with_us(as_root(confined(["sh", "-c", "\n".join(lines)]))),
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        encoding="utf-8", errors="replace", check=False,
-    )
+    return finish(as_root(confined(["sh", "-c", "\n".join(lines)])), on_line)

@@ -8,7 +8,7 @@ import json
 import shutil
 from pathlib import Path
 
-from . import cache, linux_source, roots
+from . import cache, linux_source, progress, roots
 from .chroot import run_in
 from .errors import HarnessError
 from .process import as_root, run
@@ -49,13 +49,14 @@ def fragments(kernel):
                    for name in kernel.config)
 
 
-def _in_chroot(root, folder, script):
+def _in_chroot(root, folder, script, on_line=lambda line: None):
     """Run a shell script in the root, in the source's folder; `folder` stands at /mnt there.
 
     Raises:
         HarnessError: it failed; the message holds its output.
     """
-    done = run_in(root, folder.name, "cd /mnt/linux; " + script, [(folder, "/mnt", "rw")])
+    done = run_in(root, folder.name, "cd /mnt/linux; " + script, [(folder, "/mnt", "rw")],
+                  on_line=on_line)
     if done.returncode:
         raise HarnessError(f"the build of the debug kernel failed:\n{script}\n{done.stdout}")
 
@@ -79,7 +80,7 @@ def _configure(root, folder, fragment):
             refused.append(line)
     if refused:
         raise HarnessError("this source does not take from the config fragment:\n"
-                         + "\n".join(refused))
+                           + "\n".join(refused))
 
 
 def build(kernel, folder):
@@ -96,7 +97,9 @@ def build(kernel, folder):
     linux_source.unpack(kernel.suite, work)
     (work / "headers").mkdir()
     _configure(root, work, fragments(kernel))
-    _in_chroot(root, work, 'make -s -j"$(nproc)" bzImage modules')
+    lines = progress.Lines()
+    with progress.step(kernel.name, "building the debug kernel", lines.count):
+        _in_chroot(root, work, 'make -j"$(nproc)" bzImage modules', lines.take)
     _in_chroot(root, work, HEADERS)
     _collect(work, folder)
     cache.remove(work)

@@ -3,7 +3,7 @@
 import os
 import re
 
-from . import cache, roots
+from . import cache, progress, roots
 from .cache import TOP
 from .chroot import run_in
 from .errors import HarnessError
@@ -70,13 +70,15 @@ def _make(kernel, release, root, work):
              if not path.is_dir() and not cache.is_source(path)]
     for path in (work / "built-from", *stale):
         cache.remove(path)
-    done = run_in(
-        (release.root, root), f"build-{kernel.name}",
-        f"set -e; for folder in {' '.join(FOLDERS)}; do"
-        f" make -j{os.cpu_count()} --no-print-directory -C {release.headers} M=/mnt/$folder W=1"
-        " modules; done",
-        [(work, "/mnt", "rw")],
-    )
+    lines = progress.Lines()
+    with progress.step(kernel.name, "building the module and the tests' modules", lines.last):
+        done = run_in(
+            (release.root, root), f"build-{kernel.name}",
+            f"set -e; for folder in {' '.join(FOLDERS)}; do"
+            f" make -j{os.cpu_count()} --no-print-directory -C {release.headers}"
+            " M=/mnt/$folder W=1 modules; done",
+            [(work, "/mnt", "rw")], on_line=lines.take,
+        )
     run(as_root(["chown", "-R", "--reference", TOP, work]))
     output = done.stdout.replace("/mnt/", "")
     (work / "build.log").write_text(output, encoding="utf-8")

@@ -7,22 +7,38 @@ import subprocess
 from .errors import HarnessError
 
 
-def run(command, **options):
-    """Run a program to its end and return its output, both streams together, as text.
+def finish(command, on_line=lambda line: None, **options):
+    """Run a program to its end and return the finished process, both its streams as one text.
 
-    Raises:
-        HarnessError: it exited non-zero; the message holds the command and its output.
+    Args:
+        on_line: called with each line that it writes, when it does.
     """
-    done = subprocess.run(
+    lines = []
+    with subprocess.Popen(
         dying_with_us([str(word) for word in command]),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
-        check=False,
         **options,
-    )
+    ) as child:
+        for line in child.stdout:
+            lines.append(line)
+            on_line(line)
+    return subprocess.CompletedProcess(command, child.returncode, "".join(lines))
+
+
+def run(command, **options):
+    """Run a program to its end and return its output, both streams together, as text.
+
+    Args:
+        options: as finish() has them.
+
+    Raises:
+        HarnessError: it exited non-zero; the message holds the command and its output.
+    """
+    done = finish(command, **options)
     if done.returncode:
         raise HarnessError(
             f"exit code {done.returncode}: {shlex.join(str(w) for w in command)}\n{done.stdout}"

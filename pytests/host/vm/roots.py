@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import cache
+from . import cache, progress
 from .archive import acquire_options, sources
 from .cache import FOLDER
 from .process import as_root, confined, run
@@ -36,7 +36,7 @@ class Recipe:
 
 
 def _usable(*folders):
-    """Make the folders to mount things on, and the links that packages would make when configured."""
+    """Make folders to mount things on, and the links that packages would make when configured."""
     return (
         "mkdir -p " + " ".join(f'"$1/{folder}"' for folder in folders) + ' && cd "$1/usr/bin" &&'
         " for link in awk:gawk sh:dash; do"
@@ -150,7 +150,7 @@ def bootstrap(recipe, target):
     listed = folder / f"{target.name}.list"
     listed.write_text(sources(recipe.suite), encoding="ascii")
     command = [
-        "mmdebstrap", "--quiet", "--mode=root", f"--variant={recipe.variant}",
+        "mmdebstrap", "--mode=root", f"--variant={recipe.variant}",
         "--format=directory", f"--architectures={recipe.arch}", f"--aptopt={options}",
         f"--include={','.join(recipe.packages)}",
         "--setup-hook=/usr/share/mmdebstrap/hooks/merged-usr/setup00.sh",
@@ -161,6 +161,8 @@ def bootstrap(recipe, target):
         if Path(login).exists():
             command.append(f"--setup-hook=copy-in {login} /etc/apt")
     base = recipe.suite.replace("-backports", "")
-    run(as_root(confined([*command, base, str(target), str(listed)])))
+    lines = progress.Lines()
+    with progress.step(recipe.name, f"making a root of Debian's {recipe.suite}", lines.last):
+        run(as_root(confined([*command, base, str(target), str(listed)])), on_line=lines.take)
     options.unlink()
     listed.unlink()

@@ -4,15 +4,18 @@
 # everything is there. Needs root, or sudo.
 set -eu
 
-# command:package
+# command:package, each that is run outside of the roots that are made
 needs='
 python3:python3
 mmdebstrap:mmdebstrap
 bsdtar:libarchive-tools
 qemu-system-x86_64:qemu-system-x86
 qemu-system-aarch64:qemu-system-arm
+chroot:coreutils
+mount:mount
 setpriv:util-linux
 unshare:util-linux
+tar:tar
 xz:xz-utils
 zstd:zstd
 '
