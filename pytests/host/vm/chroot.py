@@ -52,9 +52,10 @@ def run_in(root, name, inside, binds, writable=False, on_line=lambda line: None)
             lines.append(f"mount -o remount,bind,ro {inner}")
     if not writable:
         lines.append("mount -o remount,bind,ro \"$at\"")
-    # LC_CTYPE: where the host has no locale, python sets one that the root may not have.
+    # LC_CTYPE: where the host has no locale, python sets one that the root may not have. The others:
+    # a make in the root is not one of the host's that has started us.
     prelude = (
-        "unset LC_CTYPE\n"
+        "unset LC_CTYPE MAKEFLAGS MFLAGS MAKELEVEL\n"
         "export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C LC_ALL=C PYTHONUTF8=1\n"
     )
     lines.append(f"exec chroot \"$at\" /bin/sh -c {shlex.quote(prelude + inside)}")
