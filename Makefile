@@ -53,7 +53,7 @@ check: as-root module   ## run the tests here: on a test VM of your own
 	@sh $(TOOLS)/check.sh '$(PYTHON)' $(TESTS)
 
 ##@ In throw-away virtual machines with stock Debian kernels
-.PHONY: setup demo test test-debug coverage test-boots test-upstream fuzz soak bench kernels
+.PHONY: setup demo test test-debug coverage test-boots test-upstream fuzz soak bench results kernels
 setup:                  ## install the packages that these need (they do it themselves)
 	@sh pytests/host/vm/setup.sh
 
@@ -83,6 +83,9 @@ soak: setup             ## for long, under load; CYCLES=20, the whole thing is 1
 
 bench: setup            ## what a read costs, to the instruction; BENCH_KERNELS="6.12" BENCH_PARTS=costs
 	@$(PYTHON) -m pytests.host.cost
+
+results:                ## take what runs have shown since into pytests/results.md
+	@$(HARNESS) results
 
 kernels: setup          ## which kernels there are, and what of them is in the cache
 	@$(HARNESS) kernels

@@ -9,6 +9,7 @@ from pytests.host.suite import coverage as coverage_report
 from pytests.host.suite import demo as demo_session
 from pytests.host.suite import programs, suite
 from pytests.host.vm import accel, image, modules, release, roots
+from pytests.host.vm import results as shown
 from pytests.host.vm.cache import TOP
 from pytests.host.vm.errors import HarnessError
 from pytests.host.vm.guest import Acceleration
@@ -79,8 +80,10 @@ def coverage(arguments):
 
 def fuzz(arguments):
     """Write at random to every file, and compare with what the contract says."""
-    return programs.run(_one(arguments.kernel), "fuzz",
-                        ["--seed", arguments.seed, "--writes", arguments.writes])
+    kernel = _one(arguments.kernel)
+    return programs.run(
+        kernel, "fuzz", ["--seed", arguments.seed, "--writes", arguments.writes],
+        f"make fuzz KERNELS={kernel.name} SEED={arguments.seed} WRITES={arguments.writes}")
 
 
 def soak(arguments):
@@ -92,8 +95,10 @@ def soak(arguments):
     words = ["--cycles", arguments.cycles]
     codes = []
     for kernel in pick(arguments.kernels):
-        codes.append(programs.run(kernel, "soak", [*words, "cycles", "enabled", "redirect"]))
-        codes.append(programs.run(kernel, "soak", [*words, "redirect", "count"],
+        command = f"make soak KERNELS={kernel.name} CYCLES={arguments.cycles}"
+        codes.append(programs.run(kernel, "soak", [*words, "cycles", "enabled", "redirect"],
+                                  command))
+        codes.append(programs.run(kernel, "soak", [*words, "redirect", "count"], command,
                                   accel.parallel(kernel), f"{kernel.name}-parallel"))
     return max(codes)
 
@@ -127,6 +132,11 @@ def _state(kernel):
     )
 
 
+def results(_):
+    """Take what runs have shown since into pytests/results.md."""
+    shown.merge()
+
+
 def _parser():
     parser = argparse.ArgumentParser(prog="python3 -m pytests.host", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -139,6 +149,7 @@ def _parser():
 
     command = add(build)
     command.add_argument("kernels", nargs="?", default=KERNELS)
+    add(results)
     for function in (demo, kernels):
         add(function).add_argument("kernels", nargs="?", default=KERNELS)
     command = add(boots)

@@ -46,7 +46,7 @@ def main():
     if (kernel_log.taint() | kernel_log.TAINT_MODULE) != taint:
         print(f"taint is now {kernel_log.taint():#x}")
         return 1
-    print(f"seed {options.seed}: " + ", ".join(
+    print(f"figure: seed {options.seed}: " + ", ".join(
         f"{count} {what}" for what, count in machine.counts.items()), flush=True)
     return 0
 

@@ -154,9 +154,9 @@ def main():
                 start = time.monotonic()
                 what, readers, churn = getattr(soak, phase)()
                 _check(log, taint)
-                print(f"{what}: {time.monotonic() - start:.0f} s, {readers.ended()} reads by the"
-                      f" readers, {sum(churn.reads)} more, {churn.cgroups} cgroups made, OOM-killed"
-                      " in and removed", flush=True)
+                print(f"figure: {what}: {time.monotonic() - start:.0f} s, {readers.ended()} reads"
+                      f" by the readers, {sum(churn.reads)} more, {churn.cgroups} cgroups made,"
+                      " OOM-killed in and removed", flush=True)
         finally:
             if soak.hook.loaded:
                 soak.hook.unload()

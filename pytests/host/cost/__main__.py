@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 
+from pytests.host.vm import results
 from pytests.host.vm.cache import TOP
 from pytests.host.vm.errors import HarnessError
 from pytests.host.vm.guest import Acceleration
@@ -45,12 +46,13 @@ def _bench(kernel, parts, twice):
                 raise HarnessError("\n".join((f"{kernel.name}: counted twice, and not the same:",
                                               *differing)))
         print("\n".join(getattr(table, part)(found[part])), flush=True)
+        results.record(f"cost: {part}", kernel.name, table.figure(part, found[part]), command)
     folder = TOP / "build" / "bench" / kernel.name
-    results = folder / "results.json"
-    results.write_text(json.dumps(found, indent=4) + "\n", "ascii")
+    file = folder / "results.json"
+    file.write_text(json.dumps(found, indent=4) + "\n", "ascii")
     if "costs" in parts:
-        run([PYTHON, HERE / "plot.py", results, folder / "cost.svg"])
-        print(f"results: {results.relative_to(TOP)}, {(folder / 'cost.svg').relative_to(TOP)}")
+        run([PYTHON, HERE / "plot.py", file, folder / "cost.svg"])
+        print(f"results: {file.relative_to(TOP)}, {(folder / 'cost.svg').relative_to(TOP)}")
     return found
 
 

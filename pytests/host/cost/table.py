@@ -59,3 +59,22 @@ def scaling(found):
         ratios = sorted(two / one for one, two in zip(of_state["one"], of_state["two"]))
         rows.append(("  of each run", "", "", " ".join(f"{ratio:.2f}" for ratio in ratios)))
     return _rows(rows)
+
+
+def figure(part, found):
+    """The figures of a part that matter most, in a line."""
+    if part == "costs":
+        every = {**found["module"], **found["alternatives"]}
+        return f"of {found['read']} instructions a read; " + ", ".join(
+            f"{name} {every[name]:+}" for name in (
+                "enabled N", "counted", "redirected", "unlisted", "floor: empty IPMODIFY handler",
+                "livepatch", "kprobe, redirected") if name in every)
+    if part == "switching":
+        return "instructions of a write: " + ", ".join(
+            f"{label} {median(found['writes'][name]['cpu']):.0f}"
+            for name, label in WRITES.items())
+    if part == "memory":
+        return (f"{sum(found['parent'].values()):.0f} bytes a parent, {found['load']} by loading,"
+                f" the module {found['module']}")
+    return "two readers to one: " + ", ".join(
+        f"{state} {of_state['ratio']:.2f}" for state, of_state in found.items())

@@ -7,7 +7,7 @@ import re
 import sys
 import time
 
-from pytests.host.vm import cache, roots
+from pytests.host.vm import cache, results, roots
 from pytests.host.vm.cache import TOP
 from pytests.host.vm.errors import HarnessError
 from pytests.host.vm.kernels import pick
@@ -71,7 +71,10 @@ def main():
         ("signatures enforced, dkms's key not enrolled", lambda: boot(guests.ENFORCING)),
         ("Secure Boot, dkms's key enrolled", lambda: boot(guests.SECURE)),
     )]
-    print("packaging: " + ("all is well" if all(good) else f"{good.count(False)} steps failed"))
+    verdict = "all is well" if all(good) else f"{good.count(False)} steps failed"
+    print(f"packaging: {verdict}")
+    results.record("packaging", " ".join(KERNELS), f"{len(good)} steps: {verdict}",
+                   "make test-packaging")
     return 0 if all(good) else 1
 
 

@@ -6,7 +6,7 @@ A check is a program in pytests/programs/boots; it passes if it exits 0.
 import time
 from dataclasses import dataclass
 
-from pytests.host.vm import accel, cache, image, modules, progress
+from pytests.host.vm import accel, cache, image, modules, progress, results
 from pytests.host.vm.cache import TOP
 from pytests.host.vm.errors import HarnessError
 from pytests.host.vm.image import Content
@@ -90,6 +90,7 @@ def run(kernels, names):
                            + " ".join(boot.name for boot in BOOTS))
     failed = 0
     for kernel in kernels:
+        passed, not_passed = [], []
         built = modules.build(kernel)
         acceleration = accel.choose(kernel)
         for boot in BOOTS:
@@ -105,7 +106,13 @@ def run(kernels, names):
                 wrong = _one(kernel, boot, built, acceleration)
             seconds = time.monotonic() - start
             say(kernel.name, f"{'failed' if wrong else 'passed'} {boot.name}  {seconds:.1f} s")
+            (not_passed if wrong else passed).append(boot.name)
             if wrong:
                 failed += 1
                 say(kernel.name, "".join(f"| {line}\n" for line in wrong.splitlines()))
+        command = f"make test-boots KERNELS={kernel.name}"
+        if names:
+            command += f" BOOTS='{' '.join(names)}'"
+        results.record("boots", kernel.name, f"{len(passed)} passed: {' '.join(passed)}; "
+                       f"{len(not_passed)} failed: {' '.join(not_passed) or '-'}", command)
     return 1 if failed else 0

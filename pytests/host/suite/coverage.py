@@ -9,7 +9,7 @@ import json
 import shutil
 from pathlib import Path, PurePosixPath
 
-from pytests.host.vm import cache, release, roots
+from pytests.host.vm import cache, release, results, roots
 from pytests.host.vm.cache import TOP
 from pytests.host.vm.chroot import run_in
 from pytests.host.vm.errors import HarnessError
@@ -86,10 +86,10 @@ def report(kernel):
         raise HarnessError(f"no report of the coverage:\n{done.stdout}")
     run(as_root(["chown", "-R", "--reference", TOP, REPORT]))
     print(done.stdout)
-    return _judge(json.loads((REPORT / "lines.json").read_text(encoding="utf-8")))
+    return _judge(kernel, json.loads((REPORT / "lines.json").read_text(encoding="utf-8")))
 
 
-def _judge(report):
+def _judge(kernel, report):
     """Print each line that was missed, with the reason; return the exit code."""
     reasons = {}
     for row in REASONS.read_text(encoding="utf-8").splitlines():
@@ -111,5 +111,7 @@ def _judge(report):
             print(f"{file['file']}:{line['line_number']}: {text}\n    "
                   f"{reason or 'NO REASON GIVEN in ' + REASONS.name}")
     covered = 100 * (lines - missed) / lines
-    print(f"{covered:.1f} % of {lines} lines; the goal is {GOAL} %")
+    figure = f"{covered:.1f} % of {lines} lines, {missed} missed, {unexplained} without a reason"
+    print(f"{figure}; the goal is {GOAL} %")
+    results.record("coverage", kernel.name, figure, "make coverage")
     return 1 if unexplained or covered < GOAL else 0

@@ -60,6 +60,13 @@ class KernelReport:
                 sums[what] = sums.get(what, 0) + count
         return sums
 
+    def figure(self):
+        """What came out, in a line."""
+        figures = [f"{self.count(outcome)} {outcome}"
+                   for outcome in ("passed", "failed", "skipped")]
+        figures += [f"{count} {what}" for what, count in self.counted().items()]
+        return f"{self.release}: {', '.join(figures)} in {self.seconds:.0f} s"
+
     def write_junit(self, path):
         """Write the results as JUnit XML."""
         suite = ElementTree.Element(

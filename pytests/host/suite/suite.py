@@ -8,7 +8,7 @@ import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 
-from pytests.host.vm import accel, cache, image, modules, progress, release
+from pytests.host.vm import accel, cache, image, modules, progress, release, results
 from pytests.host.vm.cache import TOP
 from pytests.host.vm.errors import HarnessError
 from pytests.host.vm.guest import WALL_LIMIT
@@ -68,8 +68,7 @@ class KernelRun:
             self._fail("set-up", f"{type(error).__name__}: {error}", traceback.format_exc())
         progress.doing(self._kernel.name, None)
         self.report.seconds = time.monotonic() - start
-        say(self._kernel.name, ", ".join(f"{self.report.count(outcome)} {outcome}" for outcome in (
-            "passed", "failed", "skipped")) + f" in {self.report.seconds:.0f} s")
+        say(self._kernel.name, self.report.figure())
         self.report.write_junit(self._folder / "junit.xml")
         return self.report
 
@@ -226,4 +225,8 @@ def run(kernels, options, strict):
         if not report.count("passed") and not report.count("failed"):
             report.add(Result("tests", "failed", why="not one test was run"))
     print_summary(reports)
+    if not options:
+        for report in reports:
+            results.record("suite", report.kernel.name, report.figure(),
+                           f"make test KERNELS={report.kernel.name}")
     return 1 if any(report.count("failed") for report in reports) else 0

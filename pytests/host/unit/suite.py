@@ -11,7 +11,7 @@ from unittest import mock
 
 from pytests.host.suite import report, suite
 from pytests.host.suite.report import KernelReport, Result
-from pytests.host.vm import kernels
+from pytests.host.vm import kernels, results
 from pytests.host.vm.guest import Acceleration
 from pytests.host.vm.in_guest import Ended
 
@@ -181,3 +181,43 @@ class ReportTest(unittest.TestCase):
         for patterns, _test in report.allowed_skips():
             for pattern in patterns:
                 self.assertTrue(any(re.fullmatch(pattern.replace("*", ".*"), n) for n in names))
+
+
+class ResultsTest(unittest.TestCase):
+    """What runs leave, and what is kept of it."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        folder = Path(folder.name)
+        patch = mock.patch.multiple(results, NEW=folder / "new.md", KEPT=folder / "kept.md")
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def record(self, commit, *row):
+        with mock.patch.object(results, "commit", lambda: commit):
+            results.record(*row)
+
+    def kept(self):
+        """The rows that are kept after a merge."""
+        with redirect_stdout(io.StringIO()):
+            results.merge()
+        return [line.strip("| ").split(" | ")
+                for line in results.KEPT.read_text(encoding="utf-8").splitlines()
+                if line.startswith("| ") and not line.startswith("| what")]
+
+    def test_newer_rows_replace_older(self):
+        self.record("aaa", "suite", "6.1", "1 passed", "make test")
+        self.record("aaa", "suite", "6.12", "2 passed", "make test")
+        first = ["suite", "6.1", "aaa", "1 passed", "`make test`"]
+        second = ["suite", "6.12", "aaa", "2 passed", "`make test`"]
+        self.assertEqual(self.kept(), [first, second])
+        results.NEW.unlink()
+        self.record("bbb", "suite", "6.12", "3 | passed", "make test")
+        self.assertEqual(self.kept(), [first, [*second[:2], "bbb", "3 / passed", second[4]]])
+
+    def test_not_of_what_is_not_committed(self):
+        self.record("aaa", "suite", "6.1", "1 passed", "make test")
+        self.kept()
+        self.record("bbb" + results.DIRTY, "suite", "6.1", "2 passed", "make test")
+        self.assertEqual([row[2] for row in self.kept()], ["aaa"])

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 
-from pytests.host.vm import progress
+from pytests.host.vm import progress, results
 from pytests.host.vm.cache import TOP
 from pytests.host.vm.errors import HarnessError
 from pytests.host.vm.kernels import pick
@@ -43,7 +43,7 @@ class Comparison:
         self._suite = suite
         self._folder = RESULTS / kernel.name / suite.name
         self._tests = suite.tests(selftests.folder_of(kernel) / "layer" / "selftests", patterns)
-        self._whole = not patterns
+        self.whole = not patterns
         self._runs = {}
         self._splats = set()
         self.explained = 0
@@ -68,7 +68,7 @@ class Comparison:
             done = self._runs[mode] = self._one(mode, self._tests, mode)
             self._say(f"{mode}: {len(done.verdicts)} verdicts, {done.redirected} calls redirected,"
                       f" {time.monotonic() - began:.0f} s")
-            reading = self._whole and self._suite.name == "cgroup" and mode != WITHOUT
+            reading = self.whole and self._suite.name == "cgroup" and mode != WITHOUT
             if reading and not done.redirected:
                 self._fault(f"{mode}: the tests had no call redirected")
         self._write_table()
@@ -172,6 +172,12 @@ def main(names):
             comparison.run()
             faults += comparison.faults
             rows.append(comparison.summary())
+            if comparison.whole:
+                figures = zip(rows[0], rows[-1])
+                results.record(
+                    f"upstream's {suite.name}", kernel.name,
+                    ", ".join(f"{name} {cell}" for name, cell in list(figures)[2:]),
+                    f"make test-upstream KERNELS={kernel.name}")
     print("\nverdicts: passed/failed/other (skipped, unsupported, unresolved)")
     print("\n".join(_columns(rows)))
     print(f"upstream: {'all is well' if not faults else f'{faults} faults'},"

@@ -52,8 +52,8 @@ def run_in(root, name, inside, binds, writable=False, on_line=lambda line: None)
             lines.append(f"mount -o remount,bind,ro {inner}")
     if not writable:
         lines.append("mount -o remount,bind,ro \"$at\"")
-    # LC_CTYPE: where the host has no locale, python sets one that the root may not have. The others:
-    # a make in the root is not one of the host's that has started us.
+    # LC_CTYPE: where the host has no locale, python sets one that the root may not have. The others
+    # are of a make that has started us; one in the root would take itself for a part of it.
     prelude = (
         "unset LC_CTYPE MAKEFLAGS MFLAGS MAKELEVEL\n"
         "export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C LC_ALL=C PYTHONUTF8=1\n"

@@ -4,7 +4,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import image, release
+from . import image, release, results
 from .errors import GuestLost
 from .guest import Guest
 from .image import Content
@@ -54,6 +54,7 @@ def run_in_guest(kernel, folder, command, acceleration, content=Content(), suffi
     Raises:
         HarnessError: the guest could not be made or started.
     """
+    results.commit()
     folder.mkdir(parents=True, exist_ok=True)
     initramfs = image.initramfs(kernel, folder, command, content)
     log, console = folder / f"output{suffix}.log", folder / f"console{suffix}.log"
