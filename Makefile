@@ -5,31 +5,37 @@
 KDIR    ?= /lib/modules/$(shell uname -r)/build
 PYTHON  ?= python3
 
-MODULE  := $(CURDIR)/module
 # small modules that the tests load
-TESTED  := $(addprefix $(CURDIR)/,module/example pytests/kmods/peers pytests/kmods/any_target)
+TESTED  := module/example pytests/kmods/peers pytests/kmods/any_target
 TOOLS   := module/tools
 HARNESS := $(PYTHON) -m pytests.host
 
 # make hands the variables of its command line on to what it runs: KERNELS, STRICT, TESTS,
 # REPORT_ONLY, ACCEL, MIRROR and SECURITY_MIRROR reach the harness so.
 
+# What the user gives to make about the compiler; what the environment has is another build's.
+GIVEN   = $(foreach name,ARCH CC CROSS_COMPILE LD LLVM LLVM_IAS,\
+	$(if $(findstring command,$(origin $(name))),$(name)='$($(name))'))
+# kbuild for KDIR: $(KBUILD) TARGET 'FOLDERS' $(GIVEN)
+KBUILD  = MAKE='$(MAKE)' sh $(TOOLS)/kbuild.sh '$(KDIR)'
+
+ifneq ($(findstring command,$(origin O)),)
+$(error O=$(O): give the folder that the kernel was built in as KDIR=$(O))
+endif
+
 .DEFAULT_GOAL := module
 
 ##@ The module
 .PHONY: module clean distclean
 module:                 ## build it for KDIR (default: the running kernel's headers)
-	@sh $(TOOLS)/headers.sh '$(KDIR)'
-	$(MAKE) -C $(KDIR) M=$(MODULE) modules
+	+@$(KBUILD) modules module $(GIVEN)
 
 clean:                  ## drop what was built; results of tests too
-	@if [ -d '$(KDIR)' ]; then \
-		for folder in $(MODULE) $(TESTED); do $(MAKE) -C $(KDIR) M=$$folder clean; done; \
-	fi
-	$(RM) -r build
+	rm -rf build
+	+@[ ! -e '$(KDIR)/Makefile' ] || $(KBUILD) clean 'module $(TESTED)' $(GIVEN)
 
 distclean: clean        ## and the cache: downloads, toolchains, guest roots
-	@$(RM) -r --one-file-system .cache || sudo $(RM) -r --one-file-system .cache
+	@rm -rf --one-file-system .cache || sudo rm -rf --one-file-system .cache
 
 ##@ On this machine, as root
 .PHONY: as-root load unload status watch check
@@ -49,7 +55,7 @@ watch:                  ## the counters live, with rates
 	@sh $(TOOLS)/watch.sh
 
 check: as-root module   ## run the tests here: on a test VM of your own
-	for folder in $(TESTED); do $(MAKE) -C $(KDIR) M=$$folder modules || exit; done
+	+@$(KBUILD) modules '$(TESTED)' $(GIVEN)
 	@sh $(TOOLS)/check.sh '$(PYTHON)' $(TESTS)
 
 ##@ In throw-away virtual machines with stock Debian kernels
@@ -110,7 +116,7 @@ test-packaging: setup   ## the package and DKMS on fresh Debian roots; Secure Bo
 	@$(PYTHON) -m pytests.host.packaging
 
 compile_commands.json: module   ## for editors
-	@$(PYTHON) pytests/host/lint/compile_commands.py $(MODULE) $(KDIR) > $@
+	@$(PYTHON) pytests/host/lint/compile_commands.py module '$(KDIR)' > $@
 
 ##@ Help
 .PHONY: help

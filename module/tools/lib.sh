@@ -2,8 +2,12 @@
 # What the tools of this folder share: names, refusals, and what a tool needs.
 # They run on the user's machine, from the top of the source tree. Every refusal
 # says what to do next.
+#
+# MEMEVENTS_ROOT stands before each absolute path that is looked at, so that a
+# test can show the tools another machine.
 set -eu
 
+root=${MEMEVENTS_ROOT:-}
 name=memevents_hook
 ko=module/$name.ko
 debugfs=/sys/kernel/debug
@@ -26,7 +30,7 @@ die()
 
 loaded()
 {
-	[ -d /sys/module/$name ]
+	[ -d "$root/sys/module/$name" ]
 }
 
 need_root()
@@ -36,9 +40,9 @@ need_root()
 
 need_debugfs()
 {
-	grep -qw debugfs /proc/filesystems ||
+	grep -qw debugfs "$root/proc/filesystems" ||
 		die "this kernel has no debugfs: the hook's switches would be out of reach"
-	[ -d $debugfs/tracing ] || grep -q " $debugfs debugfs " /proc/mounts ||
+	[ -d "$root$debugfs/tracing" ] || grep -q " $debugfs debugfs " "$root/proc/mounts" ||
 		die "debugfs is not mounted: mount -t debugfs none $debugfs"
 }
 
@@ -47,5 +51,5 @@ need_loaded()
 	need_root
 	loaded || die "not loaded: make load"
 	need_debugfs
-	[ -d $tree ] || die "loaded, but $tree is not there: booted with debugfs=off?"
+	[ -d "$root$tree" ] || die "loaded, but $tree is not there: booted with debugfs=off?"
 }

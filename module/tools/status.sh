@@ -4,4 +4,4 @@
 . "${0%/*}/lib.sh"
 
 need_loaded
-cat "$tree/stats"
+cat "$root$tree/stats"

@@ -12,7 +12,7 @@ if [ -t 1 ]; then
 	printf '\033[?1049h\033[?25l'
 fi
 # In the background, so that the shell hears a signal at once.
-awk -v live=$live -v stats="$tree/stats" -f "${0%/*}/watch.awk" &
+awk -v live=$live -v stats="$root$tree/stats" -f "${0%/*}/watch.awk" &
 # dash reports a killed job when it waits for it.
 trap 'kill $! 2> /dev/null || :; wait $! 2> /dev/null || :; exit 0' INT TERM
 wait $! || :

@@ -62,17 +62,6 @@ def test_not_loaded(hook, command):
     assert ("make load" in done.stdout) == (command != "unload")
 
 
-@pytest.mark.parametrize("folder, release", [
-    ("/lib/modules/6.1.0-99-amd64/build", "6.1.0-99-amd64"),
-    ("/usr/src/linux-headers-7.3.4+deb13-arm64/", "7.3.4+deb13-arm64"),
-    ("/nowhere", os.uname().release)])
-def test_no_headers(folder, release):
-    """The package that has them is named."""
-    done = local("headers", folder)
-    assert done.returncode, done.stdout
-    assert done.stdout.endswith(f"apt-get install linux-headers-{release}\n"), done.stdout
-
-
 def test_loaded_already(loaded):
     """A second load is refused and changes nothing."""
     before = loaded.state()

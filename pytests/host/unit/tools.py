@@ -1,0 +1,408 @@
+"""Tests of what make does on the user's machine, on machines that are played: `make selftest`.
+
+A machine is a folder that the tools of module/tools take for the root of the system, and a folder
+of programs that is all they find on PATH: the real ones they need, and played ones.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from pytests.host.vm.cache import TOP
+
+RELEASE = "6.12.5-1-amd64"
+
+#: What the tools may run that is not played.
+PROGRAMS = ("awk", "cat", "cp", "echo", "env", "false", "grep", "head", "ls", "make", "mktemp", "pwd",
+            "rm", "sed", "sh", "sort", "tail", "tee", "tr", "true")
+
+GCC = "gcc-14 (Debian 14.2.0-19) 14.2.0"
+CLANG = "Debian clang version 19.1.7 (3)"
+GCC_CONFIG = f"""\
+CONFIG_X86_64=y
+CONFIG_CC_IS_GCC=y
+CONFIG_CC_VERSION_TEXT="{GCC}"
+CONFIG_GCC_VERSION=140200
+"""
+CLANG_CONFIG = f"""\
+CONFIG_X86_64=y
+CONFIG_CC_IS_CLANG=y
+CONFIG_LD_IS_LLD=y
+CONFIG_AS_IS_LLVM=y
+CONFIG_CC_VERSION_TEXT="{CLANG}"
+CONFIG_GCC_VERSION=0
+CONFIG_CLANG_VERSION=190107
+"""
+
+#: In kbuild's place: notes what it was told, and fails if it is to, with what is to be said.
+KBUILD = """\
+NAMES := M ARCH CC CROSS_COMPILE LD LLVM LLVM_IAS O KBUILD_OUTPUT NM W
+modules modules_install clean:
+	@: $(foreach name,$(NAMES),$(file >> $(CURDIR)/told,$(name)=$($(name))))
+	@[ ! -e errors ] || { cat errors >&2; exit 2; }
+"""
+
+
+class Machine:
+    """A machine that is played.
+
+    os_release: the text of /etc/os-release.
+    running: what `uname -r` prints, and machine what `uname -m` does.
+    """
+
+    def __init__(self, folder, os_release="ID=debian\n", running=RELEASE, machine="x86_64"):
+        self.root = folder / "root"
+        self.bin = folder / "bin"
+        self.bin.mkdir()
+        for program in PROGRAMS:
+            (self.bin / program).symlink_to(shutil.which(program))
+        self.write("etc/os-release", os_release)
+        self.write("proc/filesystems", "nodev\tdebugfs\n")
+        self.write("proc/mounts", "debugfs /sys/kernel/debug debugfs rw 0 0\n")
+        self.write("proc/self/status", "Name:\tsh\nCapEff:\t000001ffffffffff\n")
+        self.program("id", "echo 0")
+        self.program("uname", f"case $1 in -r) echo {running} ;; -m) echo {machine} ;; esac")
+
+    def write(self, name, text=""):
+        """Write a file of the machine's; the name is without the leading slash."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def program(self, name, script):
+        """Put a program on its PATH, in place of one of that name."""
+        path = self.bin / name
+        path.unlink(missing_ok=True)
+        path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        path.chmod(0o755)
+
+    def compiler(self, name, machine="x86_64-linux-gnu"):
+        """Put a compiler for a machine there, with its binutils."""
+        self.program(name, f'case $1 in -dumpmachine) echo {machine} ;; --version) echo "{name} 1"'
+                           ' ;; esac')
+        prefix = name.partition("gcc")[0]
+        for tool in ("ld", "objcopy"):
+            self.program(prefix + tool, "")
+
+    def kernel(self, config=GCC_CONFIG, folder="headers"):
+        """Make what kbuild is run in; returns the folder."""
+        self.write(f"{folder}/Makefile", KBUILD)
+        self.write(f"{folder}/Module.symvers")
+        self.write(f"{folder}/include/config/auto.conf", config)
+        self.write(f"{folder}/include/generated/utsrelease.h",
+                   f'#define UTS_RELEASE "{RELEASE}"\n')
+        return self.root / folder
+
+    def run(self, *command, top=TOP, **environ):
+        """Run a command at the top of a source tree; returns the process, all it said in stdout."""
+        return subprocess.run(
+            command, cwd=top, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",
+            env={"PATH": str(self.bin), "MEMEVENTS_ROOT": str(self.root), **environ}, check=False)
+
+    def tool(self, name, *words, **options):
+        """Run a tool of module/tools."""
+        return self.run("sh", f"module/tools/{name}.sh", *words, **options)
+
+
+class MachineTest(unittest.TestCase):
+    """A machine for each test."""
+
+    def machine(self, *args, **kwargs):
+        """A new machine."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        return Machine(Path(folder.name), *args, **kwargs)
+
+    def refused(self, done, *says):
+        """It failed, and each of the words is in what it said."""
+        self.assertNotEqual(done.returncode, 0, done.stdout)
+        for word in says:
+            self.assertIn(word, done.stdout)
+
+    def passed(self, done):
+        """It did not fail."""
+        self.assertEqual(done.returncode, 0, done.stdout)
+
+
+class HeadersTest(MachineTest):
+    """No headers: what to do about it fits the machine."""
+
+    def missing(self, expected, os_release, running=RELEASE, kdir=None, modules=True):
+        """The advice on a machine without headers of its running kernel (or of kdir)."""
+        machine = self.machine(os_release, running)
+        if modules:
+            machine.write(f"lib/modules/{running}/modules.dep")
+        done = machine.tool("headers", kdir or f"/lib/modules/{running}/build")
+        self.refused(done, expected)
+        return done.stdout
+
+    def test_each_distribution(self):
+        for os_release, running, expected in (
+                ("ID=debian", RELEASE, f"apt-get install linux-headers-{RELEASE}\n"),
+                ('ID=ubuntu\nID_LIKE=debian', "6.8.0-31-generic",
+                 "apt-get install linux-headers-6.8.0-31-generic\n"),
+                ('ID=pop\nID_LIKE="ubuntu debian"', RELEASE, f"apt-get install linux-headers-{RELEASE}"),
+                ("ID=devuan\nID_LIKE=debian", RELEASE, f"apt-get install linux-headers-{RELEASE}"),
+                ("ID=arch", "6.12.4-arch1-1", "pacman -S linux-headers\n"),
+                ("ID=manjaro\nID_LIKE=arch", "6.6.63-1-lts", "pacman -S linux-lts-headers\n"),
+                ("ID=fedora", "6.11.4-301.fc41.x86_64",
+                 "dnf install kernel-devel-6.11.4-301.fc41.x86_64\n"),
+                ('ID="rocky"\nID_LIKE="rhel centos fedora"', "5.14.0-427.el9.x86_64",
+                 "dnf install kernel-devel-5.14.0-427.el9.x86_64\n"),
+                ('ID="opensuse-leap"\nID_LIKE="suse opensuse"', "6.4.0-150600.23-default",
+                 "zypper install kernel-default-devel\n"),
+                ("ID=alpine", "6.6.32-0-virt", "apk add linux-virt-dev\n"),
+                ("ID=nixos", RELEASE, f"linuxPackages.kernel.dev)\"/lib/modules/{RELEASE}/build"),
+                ("ID=gentoo", RELEASE, "KDIR=/usr/src/linux"),
+                ("ID=slackware", RELEASE, "package of your distribution"),
+        ):
+            with self.subTest(os_release):
+                said = self.missing(expected, os_release, running)
+                self.assertEqual(said.count("\n"), 1, said)
+
+    def test_no_os_release(self):
+        machine = self.machine()
+        (machine.root / "etc/os-release").unlink()
+        self.refused(machine.tool("headers", "/lib/modules/6.1/build"), "package of your distribution")
+
+    def test_archs_kernels_name_their_package(self):
+        machine = self.machine("ID=arch", "6.12.4-custom")
+        machine.write("lib/modules/6.12.4-custom/pkgbase", "linux-mine\n")
+        self.refused(machine.tool("headers", "/lib/modules/6.12.4-custom/build"),
+                     "pacman -S linux-mine-headers\n")
+
+    def test_wsl(self):
+        self.missing("WSL2-Linux-Kernel, tag linux-msft-wsl-5.15.167.4,", "ID=ubuntu",
+                     "5.15.167.4-microsoft-standard-WSL2")
+
+    def test_updated_and_not_rebooted(self):
+        machine = self.machine("ID=arch", "6.12.4-arch1-1")
+        machine.write("lib/modules/6.12.10-arch1-1/modules.dep")
+        self.refused(machine.tool("headers", "/lib/modules/6.12.4-arch1-1/build"),
+                     "updated to 6.12.10-arch1-1 and the machine was not rebooted", "reboot, then")
+
+    def test_updated_with_the_old_one_left(self):
+        machine = self.machine()
+        for release in (RELEASE, "6.12.10-1-amd64"):
+            machine.write(f"lib/modules/{release}/modules.dep")
+        self.refused(machine.tool("headers", f"/lib/modules/{RELEASE}/build"),
+                     f"apt-get install linux-headers-{RELEASE}\n", "updated to 6.12.10-1-amd64")
+
+    def test_an_older_one_is_no_update(self):
+        machine = self.machine()
+        for release in (RELEASE, "6.9.10-1-amd64"):
+            machine.write(f"lib/modules/{release}/modules.dep")
+        done = machine.tool("headers", f"/lib/modules/{RELEASE}/build")
+        self.refused(done, f"apt-get install linux-headers-{RELEASE}\n")
+        self.assertNotIn("reboot", done.stdout)
+
+    def test_container(self):
+        said = self.missing("in a container", "ID=debian", modules=False)
+        self.assertIn(f"apt-get install linux-headers-{RELEASE}\n", said)
+
+    def test_of_another_kernel(self):
+        for folder in ("/lib/modules/6.1.0-99-amd64/build", "/usr/src/linux-headers-6.1.0-99-amd64/"):
+            self.missing("apt-get install linux-headers-6.1.0-99-amd64\n", "ID=debian", kdir=folder)
+        self.missing("KDIR=/nowhere: there is no Makefile", "ID=debian", kdir="/nowhere")
+
+    def test_not_configured(self):
+        machine = self.machine()
+        kernel = machine.kernel()
+        (kernel / "include/config/auto.conf").unlink()
+        self.refused(machine.tool("headers", str(kernel)), "not configured", "O=")
+
+    def test_a_blank_in_the_path(self):
+        machine = self.machine()
+        kernel = machine.kernel(folder="my headers")
+        self.refused(machine.tool("headers", str(kernel)), "a blank", "rename")
+        (machine.root / "link").symlink_to(kernel)
+        self.refused(machine.tool("headers", str(machine.root / "link")), "a blank", "rename")
+
+    def test_there(self):
+        machine = self.machine()
+        done = machine.tool("headers", str(machine.kernel()))
+        self.assertEqual((done.returncode, done.stdout), (0, ""))
+
+
+class BuildTest(MachineTest):
+    """`make` for a kernel: what kbuild is told."""
+
+    def make(self, machine, kernel, *words, top=TOP, **environ):
+        """Run make; returns the process, and what kbuild was told by its last run."""
+        done = machine.run("make", f"KDIR={kernel}", *words, top=top, **environ)
+        told = {}
+        if (kernel / "told").exists():
+            told = dict(line.split("=", 1) for line in (kernel / "told").read_text().splitlines())
+            (kernel / "told").unlink()
+        return done, told
+
+    def gcc_machine(self, **kwargs):
+        """One that has the kernel's compiler."""
+        machine = self.machine(**kwargs)
+        machine.compiler("gcc")
+        machine.compiler("gcc-14")
+        return machine
+
+    def test_the_kernels_gcc(self):
+        machine = self.gcc_machine()
+        done, told = self.make(machine, machine.kernel())
+        self.passed(done)
+        self.assertEqual(told["CC"], "gcc-14")
+        self.assertEqual((told["ARCH"], told["CROSS_COMPILE"], told["LLVM"]), ("x86_64", "", ""))
+        self.assertEqual(told["M"], str(TOP / "module"))
+
+    def test_by_the_name_that_ubuntu_has(self):
+        machine = self.gcc_machine()
+        machine.compiler("x86_64-linux-gnu-gcc-14")
+        config = GCC_CONFIG.replace("gcc-14 (Debian", "x86_64-linux-gnu-gcc-14 (Ubuntu")
+        _, told = self.make(machine, machine.kernel(config))
+        self.assertEqual((told["CC"], told["CROSS_COMPILE"]),
+                         ("x86_64-linux-gnu-gcc-14", "x86_64-linux-gnu-"))
+
+    def test_another_gcc_is_tried_and_named_when_it_fails(self):
+        machine = self.machine()
+        machine.compiler("gcc")
+        kernel = machine.kernel()
+        done, told = self.make(machine, kernel)
+        self.passed(done)
+        self.assertEqual(told["CC"], "gcc")
+        (kernel / "errors").write_text("gcc: error: unrecognized option '-fnew'\n")
+        done, _ = self.make(machine, kernel)
+        self.refused(done, "unrecognized option", f"built by {GCC}", "tried with gcc 1", "CC=")
+
+    def test_no_gcc(self):
+        done, told = self.make(self.machine(), (machine := self.machine()).kernel())
+        self.refused(done, f"built by {GCC}: apt-get install gcc-14\n")
+        self.assertEqual(told, {})
+        machine.compiler("gcc")
+        self.passed(self.make(machine, machine.root / "headers")[0])
+
+    def test_what_the_user_gives(self):
+        machine = self.gcc_machine()
+        machine.compiler("gcc-13")
+        kernel = machine.kernel()
+        _, told = self.make(machine, kernel, "CC=ccache gcc-13", "W=1")
+        self.assertEqual((told["CC"], told["W"]), ("ccache gcc-13", "1"))
+        _, told = self.make(machine, kernel, "LLVM=-19")
+        self.assertEqual((told["LLVM"], told["ARCH"]), ("-19", "x86_64"))
+
+    def test_the_shell_of_a_kernel_developer(self):
+        machine = self.gcc_machine()
+        machine.compiler("aarch64-linux-gnu-gcc", "aarch64-linux-gnu")
+        for makeflags in ("-j8", "-rR", "-j8 W=1", "LLVM=1 ARCH=arm64", ""):
+            with self.subTest(makeflags):
+                done, told = self.make(
+                    machine, machine.kernel(), KBUILD_OUTPUT="/nonexistent", ARCH="arm64",
+                    CROSS_COMPILE="aarch64-linux-gnu-", LLVM="1", CC="clang", MAKEFLAGS=makeflags)
+                self.passed(done)
+                self.assertEqual(told["KBUILD_OUTPUT"] + told["O"] + told["CROSS_COMPILE"], "")
+                if "ARCH" not in makeflags:
+                    self.assertEqual(
+                        (told["ARCH"], told["CC"], told["LLVM"]), ("x86_64", "gcc-14", ""))
+                self.assertNotIn("jobserver", done.stdout)
+
+    def test_an_o_tree(self):
+        machine = self.gcc_machine()
+        kernel = machine.kernel()
+        done, told = self.make(machine, kernel, "O=/build/linux")
+        self.refused(done, "KDIR=/build/linux")
+        self.assertEqual(told, {})
+
+    def test_cross(self):
+        machine = self.gcc_machine()
+        arm64 = machine.kernel(GCC_CONFIG.replace("X86_64", "ARM64"))
+        done, told = self.make(machine, arm64)
+        self.refused(done, "no compiler for arm64", "apt-get install gcc-14-aarch64-linux-gnu")
+        self.assertEqual(told, {})
+        machine.compiler("aarch64-linux-gnu-gcc", "aarch64-linux-gnu")
+        _, told = self.make(machine, arm64)
+        self.assertEqual([told[name] for name in ("ARCH", "CC", "CROSS_COMPILE")],
+                         ["arm64", "aarch64-linux-gnu-gcc", "aarch64-linux-gnu-"])
+        machine.compiler("my-gcc", "aarch64-none-linux-gnu")
+        _, told = self.make(machine, arm64, CROSS_COMPILE="my-", ARCH="arm64")
+        self.assertEqual([told[name] for name in ("ARCH", "CC", "CROSS_COMPILE")],
+                         ["arm64", "my-gcc", "my-"])
+
+    def test_32_bit_user_land(self):
+        machine = self.machine(machine="i686")
+        machine.compiler("gcc", "i686-linux-gnu")
+        _, told = self.make(machine, machine.kernel())
+        self.assertEqual((told["ARCH"], told["CC"]), ("x86_64", "gcc"))
+        machine = self.machine(machine="aarch64")
+        machine.compiler("gcc", "arm-linux-gnueabihf")
+        done, _ = self.make(machine, machine.kernel(GCC_CONFIG.replace("X86_64", "ARM64")))
+        self.refused(done, "no compiler for arm64")
+
+    def test_another_architecture(self):
+        machine = self.gcc_machine()
+        done, _ = self.make(machine, machine.kernel(GCC_CONFIG.replace("X86_64", "RISCV")))
+        self.refused(done, "neither for x86_64 nor for arm64")
+
+    def test_clang(self):
+        machine = self.gcc_machine()
+        kernel = machine.kernel(CLANG_CONFIG)
+        done, told = self.make(machine, kernel)
+        self.refused(done, f"no clang: the kernel of KDIR was built by {CLANG}",
+                     "apt-get install clang-19 lld-19 llvm-19")
+        self.assertEqual(told, {})
+        machine.program("clang", "")
+        self.refused(self.make(machine, kernel)[0], "no ld.lld")
+        for tool in ("ld.lld", "llvm-objcopy", "llvm-nm-19"):
+            machine.program(tool, "")
+        _, told = self.make(machine, kernel)
+        self.assertEqual([told[name] for name in ("LLVM", "LLVM_IAS", "CC", "LD", "NM")],
+                         ["1", "1", "clang", "ld.lld", "llvm-nm-19"])
+        machine.program("clang-19", "")
+        machine.program("ld.lld-19", "")
+        _, told = self.make(machine, kernel)
+        self.assertEqual((told["CC"], told["LD"]), ("clang-19", "ld.lld-19"))
+
+    def test_clang_with_the_gnu_linker(self):
+        machine = self.gcc_machine()
+        machine.program("clang", "")
+        _, told = self.make(machine, machine.kernel(CLANG_CONFIG.replace("LD_IS_LLD", "LD_IS_BFD")))
+        self.assertEqual((told["CC"], told["LLVM"], told["CROSS_COMPILE"]), ("clang", "", ""))
+
+    def test_undefined_symbols(self):
+        machine = self.gcc_machine()
+        kernel = machine.kernel()
+        (kernel / "errors").write_text("".join(
+            f'ERROR: modpost: "{name}" [/x/memevents_hook.ko] undefined!\n'
+            for name in ("ftrace_set_filter_ip", "debugfs_create_dir")))
+        both = "debugfs_create_dir ftrace_set_filter_ip"
+        self.refused(self.make(machine, kernel)[0], f"does not export {both}:")
+        with open(kernel / "include/config/auto.conf", "a") as config:
+            config.write("CONFIG_TRIM_UNUSED_KSYMS=y\n")
+        self.refused(self.make(machine, kernel)[0],
+                     f"CONFIG_TRIM_UNUSED_KSYMS: it has dropped {both},")
+        (kernel / "Module.symvers").unlink()
+        self.refused(self.make(machine, kernel)[0], "no Module.symvers")
+
+    def test_other_errors_speak_for_themselves(self):
+        machine = self.gcc_machine()
+        machine.program("gcc-14", f'case $1 in -dumpmachine) echo x86_64-linux-gnu ;;'
+                                  f' --version) echo "{GCC}" ;; esac')
+        kernel = machine.kernel()
+        (kernel / "errors").write_text("hook.c:1: error: oops\n")
+        done, _ = self.make(machine, kernel)
+        self.refused(done, "error: oops")
+        self.assertNotIn("memevents_hook: ", done.stdout)
+
+    def test_a_blank_in_the_path_of_the_sources(self):
+        machine = self.gcc_machine()
+        top = machine.root / "my sources"
+        shutil.copytree(TOP / "module", top / "module", ignore=shutil.ignore_patterns("*.o", "*.ko"))
+        shutil.copy(TOP / "Makefile", top)
+        kernel = machine.kernel()
+        done, told = self.make(machine, kernel, top=top)
+        self.refused(done, "a blank", "move the sources")
+        self.assertEqual(told, {})
+        self.passed(self.make(machine, kernel, "help", top=top)[0])
+
+
+if __name__ == "__main__":
+    unittest.main()
