@@ -404,5 +404,35 @@ class BuildTest(MachineTest):
         self.passed(self.make(machine, kernel, "help", top=top)[0])
 
 
+class InstallTest(MachineTest):
+    """`make install`, `uninstall` and `dkms`."""
+
+    def test_no_headers(self):
+        machine = self.machine()
+        machine.program("dkms", "echo dkms ran")
+        machine.program("depmod", "echo depmod ran")
+        for target in ("install", "uninstall", "dkms"):
+            with self.subTest(target):
+                done = machine.run("make", "KDIR=/nonexistent", target)
+                self.refused(done, "no kernel headers at KDIR=/nonexistent")
+                self.assertNotIn("ran", done.stdout)
+
+    def test_no_dkms(self):
+        machine = self.machine("ID=fedora")
+        self.refused(machine.run("make", f"KDIR={machine.kernel()}", "dkms"), "dnf install dkms\n")
+
+    def test_uninstall_where_a_blank_is_in_the_path(self):
+        machine = self.machine()
+        machine.program("depmod", 'printf "depmod: %s\\n" "$@"')
+        path = f"my root/lib/modules/{RELEASE}/updates/memevents_hook.ko"
+        for suffix in ("", ".xz", ".zst"):
+            machine.write(path + suffix)
+        done = machine.run("make", f"KDIR={machine.kernel()}", "uninstall",
+                           f"DESTDIR={machine.root}/my root")
+        self.passed(done)
+        self.assertIn(f"depmod: {machine.root}/my root\ndepmod: {RELEASE}\n", done.stdout)
+        self.assertEqual(list((machine.root / path).parent.iterdir()), [])
+
+
 if __name__ == "__main__":
     unittest.main()
