@@ -42,8 +42,8 @@ distclean: clean        ## and the cache: downloads, toolchains, guest roots
 as-root:
 	@sh $(TOOLS)/as_root.sh
 
-load: as-root module    ## insmod, with PARAMS="redirect=... observe=..."
-	@sh $(TOOLS)/load.sh $(PARAMS)
+load: as-root module    ## insmod, with PARAMS="redirect=... observe=..."; ONLY=/task: for that cgroup
+	@ONLY='$(ONLY)' sh $(TOOLS)/load.sh $(PARAMS)
 
 unload: as-root         ## rmmod
 	@sh $(TOOLS)/unload.sh

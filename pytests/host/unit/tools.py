@@ -434,5 +434,104 @@ class InstallTest(MachineTest):
         self.assertEqual(list((machine.root / path).parent.iterdir()), [])
 
 
+class LoadTest(MachineTest):
+    """`make load`: a refusal names its cause, and nothing of an earlier load."""
+
+    def load(self, *words, refusal="", log="", before="", machine=None, **environ):
+        """Load where insmod refuses so, and the kernel's log has these lines, more before it."""
+        machine = machine or self.machine()
+        machine.write("log", before)
+        (machine.root / "more").write_text(log)
+        machine.program("dmesg", f"cat '{machine.root}/log'")
+        machine.program(
+            "insmod", f"printf '%s\\n' \"$@\" > '{machine.root}/insmod'\n"
+                      f"cat '{machine.root}/more' >> '{machine.root}/log'\n"
+                      + (f"echo 'insmod: ERROR: could not insert module: {refusal}'; exit 1"
+                         if refusal else ""))
+        return machine.tool("load", *words, **environ)
+
+    def test_parameters(self):
+        machine = self.machine()
+        done = self.load("redirect=a", "observe=b", machine=machine, ONLY="/my task")
+        self.passed(done)
+        self.assertEqual((machine.root / "insmod").read_text().splitlines()[1:],
+                         ["redirect=a", "observe=b", 'only="/my task"'])
+
+    def test_make_passes_them_on(self):
+        machine = self.machine()
+        machine.compiler("gcc")
+        machine.program("insmod", f"printf '%s\\n' \"$@\" > '{machine.root}/insmod'")
+        machine.program("dmesg", "")
+        self.passed(machine.run("make", f"KDIR={machine.kernel()}", "load", "ONLY=/task",
+                                "PARAMS=redirect=a observe=b"))
+        self.assertEqual((machine.root / "insmod").read_text().splitlines()[1:],
+                         ["redirect=a", "observe=b", 'only="/task"'])
+
+    def test_each_refusal(self):
+        for refusal, log, says in (
+                ("Invalid parameters",
+                 "failed to validate module [memevents_hook] BTF: -22", "BTF is of another kernel"),
+                ("Key was rejected by service", "Loading of unsigned module is rejected",
+                 "signed by a key it trusts"),
+                ("Required key not available", "", "signed by a key it trusts"),
+                ("Operation not permitted",
+                 "Lockdown: insmod: unsigned module loading is restricted", "locked down"),
+                ("Operation not permitted", "", "a security module"),
+                ("Invalid module format",
+                 "memevents_hook: version magic 'a' should be 'b'", "another kernel: make clean"),
+                ("invalid module format", "", "another kernel: make clean"),
+                ("Unknown symbol in module, or unknown parameter (see dmesg)",
+                 "memevents_hook: Unknown symbol ftrace_set_filter_ip (err -2)",
+                 "does not have the symbols"),
+                ("Operation not supported", "memevents_hook: no debugfs", "lacks what the hook needs"),
+                ("Function not implemented", "", "without loadable modules"),
+                ("File exists", "", "another module of this name"),
+                ("Cannot allocate memory", "", "not loaded"),
+        ):
+            with self.subTest(refusal):
+                before = "[1.0] other: line\n[2.0] memevents_hook: of an earlier load\n"
+                done = self.load(refusal=refusal, log=f"[3.0] {log}\n" if log else "",
+                                 before=before)
+                self.refused(done, refusal, log, says)
+                self.assertNotIn("earlier", done.stdout)
+
+    def test_the_same_line_again(self):
+        line = "memevents_hook: a: no such symbol\n"     # as with printk.time=0
+        done = self.load(refusal="No such file", log=line, before=line)
+        self.assertEqual(done.stdout.count("no such symbol"), 0)
+        done = self.load(refusal="No such file", log=line, before=line + "other\n")
+        self.assertEqual(done.stdout.count("no such symbol"), 1)
+
+    def test_the_log_has_run_over(self):
+        machine = self.machine()
+        machine.write("old", "[1.0] last\n")
+        machine.write("new", "[2.0] memevents_hook: of whom?\n")
+        machine.program("dmesg", f"cat '{machine.root}/old'")
+        machine.program("insmod", f"mv=$(cat '{machine.root}/new')\n"
+                                  f"echo \"$mv\" > '{machine.root}/old'; exit 1")
+        done = machine.tool("load")
+        self.refused(done, "not loaded")
+        self.assertNotIn("of whom", done.stdout)
+
+    def test_locked_down_by_securityfs(self):
+        machine = self.machine()
+        machine.write("sys/kernel/security/lockdown", "none [integrity] confidentiality\n")
+        self.refused(self.load(refusal="Operation not permitted", machine=machine), "locked down")
+
+    def test_asked_before(self):
+        machine = self.machine()
+        machine.write("proc/sys/kernel/modules_disabled", "1\n")
+        self.refused(self.load(machine=machine), "kernel.modules_disabled is 1")
+        machine = self.machine()
+        machine.write("proc/self/status", "CapEff:\t00000000a80425fb\n")
+        self.refused(self.load(machine=machine), "no CAP_SYS_MODULE")
+        machine = self.machine()
+        machine.program("id", "echo 1000")
+        self.refused(self.load(machine=machine), "not root")
+        machine = self.machine()
+        machine.write("sys/module/memevents_hook/refcnt")
+        self.refused(self.load(machine=machine), "loaded already")
+
+
 if __name__ == "__main__":
     unittest.main()
