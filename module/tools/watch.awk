@@ -48,12 +48,12 @@ BEGIN {
 		elapsed = now - then
 		then = now
 
-		read = count = 0
+		read = count = headings = 0
 		width = 6
 		while ((getline line < stats) > 0) {
 			read = 1
 			if (line ~ /^# [a-z]+=/) {
-				heading = substr(line, 3)
+				heading[++headings] = substr(line, 3)
 			} else if (line !~ /^#/ && split(line, word) == 6) {
 				row[++count] = line
 				if (length(word[1]) > width)
@@ -62,7 +62,9 @@ BEGIN {
 		}
 		close(stats)
 
-		put(shell("date +%T") "  " (read ? heading : "not loaded: waiting for make load"))
+		put(shell("date +%T") "  " (read ? heading[1] : "not loaded: waiting for make load"))
+		for (n = 2; n <= headings; n++)
+			put(sprintf("%10s%s", "", heading[n]))
 		put("")
 		if (read) {
 			format = "%-" width "s  %8s  %14s  %10s  %14s  %10s"

@@ -4,7 +4,6 @@ A machine is a folder that the tools of module/tools take for the root of the sy
 of programs that is all they find on PATH: the real ones they need, and played ones.
 """
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -16,8 +15,8 @@ from pytests.host.vm.cache import TOP
 RELEASE = "6.12.5-1-amd64"
 
 #: What the tools may run that is not played.
-PROGRAMS = ("awk", "cat", "cp", "echo", "env", "false", "grep", "head", "ls", "make", "mktemp", "pwd",
-            "rm", "sed", "sh", "sort", "tail", "tee", "tr", "true")
+PROGRAMS = ("awk", "cat", "cp", "echo", "env", "false", "grep", "head", "ls", "make", "mktemp",
+            "pwd", "rm", "sed", "sh", "sort", "tail", "tee", "tr", "true")
 
 GCC = "gcc-14 (Debian 14.2.0-19) 14.2.0"
 CLANG = "Debian clang version 19.1.7 (3)"
@@ -145,7 +144,8 @@ class HeadersTest(MachineTest):
                 ("ID=debian", RELEASE, f"apt-get install linux-headers-{RELEASE}\n"),
                 ('ID=ubuntu\nID_LIKE=debian', "6.8.0-31-generic",
                  "apt-get install linux-headers-6.8.0-31-generic\n"),
-                ('ID=pop\nID_LIKE="ubuntu debian"', RELEASE, f"apt-get install linux-headers-{RELEASE}"),
+                ('ID=pop\nID_LIKE="ubuntu debian"', RELEASE,
+                 f"apt-get install linux-headers-{RELEASE}"),
                 ("ID=devuan\nID_LIKE=debian", RELEASE, f"apt-get install linux-headers-{RELEASE}"),
                 ("ID=arch", "6.12.4-arch1-1", "pacman -S linux-headers\n"),
                 ("ID=manjaro\nID_LIKE=arch", "6.6.63-1-lts", "pacman -S linux-lts-headers\n"),
@@ -167,7 +167,8 @@ class HeadersTest(MachineTest):
     def test_no_os_release(self):
         machine = self.machine()
         (machine.root / "etc/os-release").unlink()
-        self.refused(machine.tool("headers", "/lib/modules/6.1/build"), "package of your distribution")
+        self.refused(machine.tool("headers", "/lib/modules/6.1/build"),
+                     "package of your distribution")
 
     def test_archs_kernels_name_their_package(self):
         machine = self.machine("ID=arch", "6.12.4-custom")
@@ -205,7 +206,8 @@ class HeadersTest(MachineTest):
         self.assertIn(f"apt-get install linux-headers-{RELEASE}\n", said)
 
     def test_of_another_kernel(self):
-        for folder in ("/lib/modules/6.1.0-99-amd64/build", "/usr/src/linux-headers-6.1.0-99-amd64/"):
+        for folder in ("/lib/modules/6.1.0-99-amd64/build",
+                       "/usr/src/linux-headers-6.1.0-99-amd64/"):
             self.missing("apt-get install linux-headers-6.1.0-99-amd64\n", "ID=debian", kdir=folder)
         self.missing("KDIR=/nowhere: there is no Makefile", "ID=debian", kdir="/nowhere")
 
@@ -395,7 +397,8 @@ class BuildTest(MachineTest):
     def test_a_blank_in_the_path_of_the_sources(self):
         machine = self.gcc_machine()
         top = machine.root / "my sources"
-        shutil.copytree(TOP / "module", top / "module", ignore=shutil.ignore_patterns("*.o", "*.ko"))
+        shutil.copytree(TOP / "module", top / "module",
+                        ignore=shutil.ignore_patterns("*.o", "*.ko"))
         shutil.copy(TOP / "Makefile", top)
         kernel = machine.kernel()
         done, told = self.make(machine, kernel, top=top)
@@ -483,7 +486,8 @@ class LoadTest(MachineTest):
                 ("Unknown symbol in module, or unknown parameter (see dmesg)",
                  "memevents_hook: Unknown symbol ftrace_set_filter_ip (err -2)",
                  "does not have the symbols"),
-                ("Operation not supported", "memevents_hook: no debugfs", "lacks what the hook needs"),
+                ("Operation not supported", "memevents_hook: no debugfs",
+                 "lacks what the hook needs"),
                 ("Function not implemented", "", "without loadable modules"),
                 ("File exists", "", "another module of this name"),
                 ("Cannot allocate memory", "", "not loaded"),
@@ -531,6 +535,38 @@ class LoadTest(MachineTest):
         machine = self.machine()
         machine.write("sys/module/memevents_hook/refcnt")
         self.refused(self.load(machine=machine), "loaded already")
+
+
+class WatchTest(MachineTest):
+    """`make status` and `make watch` show the scope."""
+
+    STATS = """\
+# enabled=Y target=f range=0x0-0x0
+# only=/task readers=/
+# parent  start end redirect hits redirected
+parent_a  0x0   0x0 Y        12   12
+[other]   -     -   -        3    -
+"""
+
+    def test_status(self):
+        machine = self.machine()
+        machine.write("sys/module/memevents_hook/refcnt")
+        machine.write("sys/kernel/debug/memevents_hook/stats", self.STATS)
+        done = machine.tool("status")
+        self.assertEqual((done.returncode, done.stdout), (0, self.STATS))
+
+    def test_watch(self):
+        machine = self.machine()
+        stats = machine.write("stats", self.STATS)
+        machine.program("date", "echo 1")
+        machine.program("sleep", "exit 1")      # one frame
+        done = machine.run("awk", "-v", "live=0", "-v", f"stats={stats}", "-f",
+                           "module/tools/watch.awk")
+        lines = done.stdout.splitlines()
+        self.assertTrue(lines[0].endswith("enabled=Y target=f range=0x0-0x0"), done.stdout)
+        self.assertEqual(lines[1].strip(), "only=/task readers=/")
+        self.assertEqual([line.split()[0] for line in lines[3:6]],
+                         ["parent", "parent_a", "[other]"])
 
 
 if __name__ == "__main__":
