@@ -4,6 +4,7 @@
  * runs in its place. Another function to hook is another file like this one.
  */
 #include <linux/atomic.h>
+#include <linux/cgroup.h>
 #include <linux/memcontrol.h>
 #include <linux/module.h>
 #include <linux/seq_file.h>
@@ -56,13 +57,24 @@ static void memory_events_with_banner(struct seq_file *m, atomic_long_t *events)
 	print_events(m, events);
 }
 
+static const char *no_call(void)
+{
+	if (!cgroup_subsys_enabled(memory_cgrp_subsys))
+		return "no call can come: the memory controller is off (cgroup_disable=memory)";
+	if (!cgroup_subsys_on_dfl(memory_cgrp_subsys))
+		return "no call can come: the memory controller is mounted as cgroup v1";
+	return NULL;
+}
+
 const struct hook_target hook_target = {
 	.symbol = "__memory_events_show",
+	.unique = true,
 	.replacement = memory_events_replacement,
 	.replacement_with_banner = memory_events_with_banner,
 	.banner = "This is from __memory_events_show_new",
 	.redirect = "memory_events_show",
 	.observe = "memory_events_local_show",
+	.no_call = no_call,
 };
 
 MODULE_DESCRIPTION("Redirect one caller of __memory_events_show");

@@ -60,17 +60,16 @@ static bool decode(const u8 *text, size_t len, unsigned long addr,
 	size_t insn_len;
 	long rel;
 
-	site->tail = true;
+	site->kind = CALL_SITE_TAIL;
 	switch (text[0]) {
-	case 0xcc:
-		/*
-		 * A kprobe's breakpoint stands on the opcode, which is most
-		 * likely a call: jumps to a function are rare.
-		 */
+	case 0xcc: /* the breakpoint of a kprobe */
+		site->kind = CALL_SITE_PROBED;
+		goto rel32;
 	case 0xe8: /* call rel32 */
-		site->tail = false;
+		site->kind = CALL_SITE_CALL;
 		fallthrough;
 	case 0xe9: /* jmp rel32 */
+rel32:
 		insn_len = 5;
 		if (len < insn_len)
 			return false;
@@ -153,7 +152,7 @@ static bool decode(const u8 *text, size_t len, unsigned long addr,
 
 	site->addr = addr;
 	site->return_ip = addr + sizeof(raw);
-	site->tail = !(insn & 0x80000000);
+	site->kind = insn & 0x80000000 ? CALL_SITE_CALL : CALL_SITE_TAIL;
 	/* imm26 counts instructions. */
 	return addr + ((long)sign_extend32(insn, 25) << 2) == target;
 }

@@ -11,9 +11,16 @@
 #include <linux/version.h>
 #include <linux/bitops.h>
 #include <linux/ftrace.h>
-#include <linux/preempt.h>
+#include <linux/kernel.h>
 #include <linux/ptrace.h>
 #include <linux/rcupdate.h>
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 11, 0)
+#include <linux/trace_recursion.h>
+#endif
+/* f39650de687e ("kernel.h: split out panic and oops helpers"), 5.14: test_taint() */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 14, 0)
+#include <linux/panic.h>
+#endif
 
 /*
  * The range is what the tests cover. A newer kernel most likely works; build
@@ -115,33 +122,40 @@ static inline void compat_rcu_barrier_tasks(void)
 }
 
 /**
- * compat_handler_enter() - from here on what is found is not freed
+ * compat_trace_enter() - may the tracepoint be called from the handler here?
+ * @ip: the handler's first argument
+ * @parent_ip: its second
  *
- * Context: the ftrace handler. Until compat_handler_exit() what call_rcu_tasks()
- * frees stays, if it was to be found when this was called or later.
+ * A probe of the tracepoint may itself call the target.
  *
- * Where there is no tasks RCU, kernel code is not preemptible and ordinary RCU
- * does for it: code that holds its CPU is a reader. Not so with PREEMPT_COUNT,
- * which debug kernels have: since 83b28cfe7964 ("rcu: handle quiescent states
- * for PREEMPT_RCU=n, PREEMPT_COUNT=y"), 2025 and in stable kernels too, a tick
- * takes a CPU for quiescent unless it has disabled preemption by name.
+ * Context: the ftrace handler.
+ * Return: what compat_trace_exit() is to be given; negative where the call would
+ * be a recursion.
+ *
+ * 773c16705058 ("ftrace: Add recording of functions that caused recursion"),
+ * 5.11, put the means into a header that modules can include. Before, there is
+ * none.
  */
-static __always_inline void compat_handler_enter(void)
+static __always_inline int compat_trace_enter(unsigned long ip,
+					      unsigned long parent_ip)
 {
-#if !defined(CONFIG_TASKS_RCU) && defined(CONFIG_PREEMPT_COUNT)
-	preempt_disable_notrace();
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
+	return 0;
+#else
+	return ftrace_test_recursion_trylock(ip, parent_ip);
 #endif
 }
 
 /**
- * compat_handler_exit() - end what compat_handler_enter() has begun
+ * compat_trace_exit() - end what compat_trace_enter() has begun
+ * @entered: what it returned
  *
  * Context: the ftrace handler.
  */
-static __always_inline void compat_handler_exit(void)
+static __always_inline void compat_trace_exit(int entered)
 {
-#if !defined(CONFIG_TASKS_RCU) && defined(CONFIG_PREEMPT_COUNT)
-	preempt_enable_notrace();
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 11, 0)
+	ftrace_test_recursion_unlock(entered);
 #endif
 }
 

@@ -17,16 +17,15 @@
 
 #include "control_file.h"
 #include "input.h"
-#include "refuse.h"
 
 static bool open_for_users;
 
 /**
- * control_files_open_up() - from now on the files can be opened
+ * control_files_open() - from now on the files can be opened
  *
  * Context: module init, which cannot fail any more.
  */
-void control_files_open_up(void)
+void control_files_open(void)
 {
 	/* Pairs with the acquire in check_open(): what they show is there. */
 	smp_store_release(&open_for_users, true);
@@ -34,7 +33,7 @@ void control_files_open_up(void)
 
 static int check_open(void)
 {
-	/* Pairs with the release in control_files_open_up(). */
+	/* Pairs with the release in control_files_open(). */
 	return smp_load_acquire(&open_for_users) ? 0 : -ENODEV;
 }
 
@@ -55,10 +54,23 @@ int control_file_open(struct inode *inode, struct file *file,
 	if (err)
 		return err;
 	err = single_open(file, show, inode->i_private);
-	/* Taken away by seq_file; our writes do not care where they are. */
-	if (!err && (file->f_mode & FMODE_WRITE))
-		file->f_mode |= FMODE_PWRITE;
+	if (!err)
+		control_file_allow_pwrite(file);
 	return err;
+}
+
+/**
+ * control_file_allow_pwrite() - take commands by pwrite(), too
+ * @file: a file that seq_file has opened
+ *
+ * seq_file takes it away. What is written does not depend on the offset.
+ *
+ * Context: the open operation of a file.
+ */
+void control_file_allow_pwrite(struct file *file)
+{
+	if (file->f_mode & FMODE_WRITE)
+		file->f_mode |= FMODE_PWRITE;
 }
 
 /**
@@ -99,7 +111,7 @@ loff_t control_file_seek(struct file *file, loff_t offset, int whence)
  * @file: the file
  * @ubuf: the user's buffer
  * @count: its length in bytes
- * @ppos: the file's offset, which does not matter
+ * @ppos: the file's offset, which neither matters nor moves
  * @too_long: the error for more than a page
  * @store: acts on it; given the inode's i_private, a NUL-terminated copy of the
  *	input that it may change, and the length of that in bytes. Says in the
@@ -120,15 +132,14 @@ ssize_t control_file_write(struct file *file, const char __user *ubuf,
 	input = input_copy(ubuf, count, too_long);
 	if (IS_ERR(input)) {
 		err = PTR_ERR(input);
-		refuse("%pD: write of %zu bytes refused (%d)\n", file, count,
-		       err);
+		pr_warn_ratelimited("%pD: write of %zu bytes refused (%d)\n",
+				    file, count, err);
 		return err;
 	}
 	err = store(file_inode(file)->i_private, input, count);
 	kfree(input);
 	if (err)
 		return err;
-	*ppos += count;
 	return count;
 }
 

@@ -7,13 +7,20 @@
 #include <linux/module.h>
 #include <linux/seq_file.h>
 
+/* As booleans read. */
+static inline char control_y_or_n(bool value)
+{
+	return value ? 'Y' : 'N';
+}
+
 typedef int (*control_show_fn)(struct seq_file *m, void *unused);
 typedef int (*control_store_fn)(void *private, char *input, size_t len);
 
-void control_files_open_up(void);
+void control_files_open(void);
 
 int control_file_open(struct inode *inode, struct file *file,
 		      control_show_fn show);
+void control_file_allow_pwrite(struct file *file);
 int control_file_open_to_write(struct inode *inode, struct file *file);
 loff_t control_file_seek(struct file *file, loff_t offset, int whence);
 ssize_t control_file_write(struct file *file, const char __user *ubuf,
@@ -41,31 +48,31 @@ unsigned long control_file_addr(const struct seq_file *m, unsigned long addr);
 					  name##_store);                     \
 	}
 
-#define CONTROL_FILE_READ_FOPS(file)                        \
-	static const struct file_operations file##_fops = { \
-		.owner = THIS_MODULE,                       \
-		.open = file##_open,                        \
-		.read = seq_read,                           \
-		.llseek = seq_lseek,                        \
-		.release = single_release,                  \
+#define CONTROL_FILE_READ_FOPS(file)                           \
+	const struct file_operations control_##file##_fops = { \
+		.owner = THIS_MODULE,                          \
+		.open = file##_open,                           \
+		.read = seq_read,                              \
+		.llseek = seq_lseek,                           \
+		.release = single_release,                     \
 	}
 
-#define CONTROL_FILE_READ_WRITE_FOPS(file)                  \
-	static const struct file_operations file##_fops = { \
-		.owner = THIS_MODULE,                       \
-		.open = file##_open,                        \
-		.read = seq_read,                           \
-		.write = file##_write,                      \
-		.llseek = control_file_seek,                \
-		.release = single_release,                  \
+#define CONTROL_FILE_READ_WRITE_FOPS(file)                     \
+	const struct file_operations control_##file##_fops = { \
+		.owner = THIS_MODULE,                          \
+		.open = file##_open,                           \
+		.read = seq_read,                              \
+		.write = file##_write,                         \
+		.llseek = control_file_seek,                   \
+		.release = single_release,                     \
 	}
 
-#define CONTROL_FILE_WRITE_FOPS(file)                       \
-	static const struct file_operations file##_fops = { \
-		.owner = THIS_MODULE,                       \
-		.open = control_file_open_to_write,         \
-		.write = file##_write,                      \
-		.llseek = noop_llseek,                      \
+#define CONTROL_FILE_WRITE_FOPS(file)                          \
+	const struct file_operations control_##file##_fops = { \
+		.owner = THIS_MODULE,                          \
+		.open = control_file_open_to_write,            \
+		.write = file##_write,                         \
+		.llseek = noop_llseek,                         \
 	}
 
 #endif /* _MEMEVENTS_HOOK_CONTROL_FILE_H */

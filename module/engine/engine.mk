@@ -11,8 +11,9 @@
 # (KBUILD_MODNAME): each such module has its own copy of the engine.
 
 engine := $(addprefix engine/, \
-	main.o hook.o parents.o parent.o symbol.o symbol_names.o call_sites.o \
-	banner.o control.o control_file.o input.o trace.o)
+	main.o hook.o lookup.o parents.o parent.o symbol.o symbol_names.o call_sites.o \
+	banner.o control.o control_file.o control_report.o input.o \
+	trace.o)
 
 engine_src := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 

@@ -10,71 +10,110 @@
 #include <linux/ftrace.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/preempt.h>
 #include <linux/printk.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/stop_machine.h>
 
 #include "compat.h"
 #include "hook.h"
+#include "lookup.h"
 #include "parents.h"
-#include "refuse.h"
 #include "trace.h"
 
 /* Which of the target's replacements is in use: chosen before the hook is first on. */
 static void *replacement;
 
 /*
- * Count a call and send it on its way: true where that is to the replacement.
- * The counters are told apart by constants: a variable index would be checked
- * at every call where the kernel is built with UBSAN's bounds checks.
+ * Where there is no tasks RCU, kernel code is not preemptible, and ordinary RCU
+ * serves the lookup: code that holds its CPU is a reader. That is not so with
+ * PREEMPT_COUNT, which debug kernels have: since 83b28cfe7964 ("rcu: handle
+ * quiescent states for PREEMPT_RCU=n, PREEMPT_COUNT=y"), 2025 and in stable
+ * kernels too, a tick takes a CPU for quiescent unless it has disabled
+ * preemption explicitly.
  */
-static __always_inline bool send(struct parent *parent,
+#if !defined(CONFIG_TASKS_RCU) && defined(CONFIG_PREEMPT_COUNT)
+#define lookup_begin() preempt_disable_notrace()
+#define lookup_end() preempt_enable_notrace()
+#else
+#define lookup_begin() \
+	do {           \
+	} while (0)
+#define lookup_end() \
+	do {         \
+	} while (0)
+#endif
+
+/*
+ * Count a call and send it on its way. The counters are told apart by constants:
+ * a variable index would be checked at every call where the kernel is built with
+ * UBSAN's bounds checks.
+ */
+static __always_inline void send(struct parent *parent, bool redirect,
 				 struct compat_ftrace_regs *fregs)
 {
-	if (parent_redirects(parent)) {
+	if (redirect) {
 		parent_count(parent, true);
 		compat_set_ip(fregs, (unsigned long)READ_ONCE(replacement));
-		return true;
+	} else {
+		parent_count(parent, false);
 	}
-	parent_count(parent, false);
-	return false;
+}
+
+/* A probe of the tracepoint may call the target: its calls are not traced. */
+static noinline notrace void trace_route(unsigned long ip,
+					 unsigned long parent_ip,
+					 const struct parent *parent,
+					 bool redirected)
+{
+	int entered = compat_trace_enter(ip, parent_ip);
+
+	if (entered < 0)
+		return;
+	trace_memevents_route(parent->name, parent_ip, redirected);
+	compat_trace_exit(entered);
 }
 
 /*
- * The rare calls: from where no decoded call is, and all while the tracepoint is
- * on, which has the cache bypassed (see trace.h). Takes the handler's arguments
- * as they are, so that handing over to it is a jump.
+ * The calls that are not cached: those that no decoded call of a listed parent
+ * makes, and all of them while the hook is disarmed or the tracepoint is on (see
+ * trace.h). Takes the handler's arguments as they are, so that handing over to
+ * it is a jump.
  */
 static noinline __noclone notrace void
 route_slow(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *op,
 	   struct compat_ftrace_regs *fregs)
 {
-	struct parent *parent = parents_search(parent_ip);
-	const bool redirected = send(parent, fregs);
+	struct parent *parent = lookup_search(parent_ip);
+	const bool redirect = parent_redirects(parent);
 
-	trace_memevents_route(parent->name, parent_ip, redirected);
+	send(parent, redirect, fregs);
+	/* The hidden row has no name. */
+	if (trace_memevents_route_enabled() && parent->name)
+		trace_route(ip, parent_ip, parent, redirect);
 }
 
 /*
  * The handler: runs before the target's first instruction, in the caller's
  * context, perhaps preemptible. Calls nothing on the way that most calls take,
  * so that the compiler need save no register. What it reads may change at any
- * time but cannot be freed before it is through (see parents.c).
+ * time but cannot be freed before it is through (see lookup.c).
  */
 static notrace void route(unsigned long ip, unsigned long parent_ip,
 			  struct ftrace_ops *op,
 			  struct compat_ftrace_regs *fregs)
 {
-	struct parent *parent;
+	const struct parent_site *site;
 
-	compat_handler_enter();
-	if (likely(parents_cached(parent_ip, &parent)))
-		send(parent, fregs);
-	else if (parents_is_nobodys(parent_ip))
-		parent_count(&parents_other, false);
+	lookup_begin();
+	if (likely(lookup_cached(parent_ip, &site)))
+		send(site->parent, parent_site_redirects(site), fregs);
+	else if (lookup_is_last_unlisted(parent_ip))
+		parent_count(&parent_other, false);
 	else
 		route_slow(ip, parent_ip, op, fregs);
-	compat_handler_exit();
+	lookup_end();
 }
 
 /*
@@ -144,49 +183,72 @@ static int unregister_ops(void)
 	return err;
 }
 
-static const char busy[] =
-	"refused: another IPMODIFY user has the target, or kernel.ftrace_enabled is 0 (see enabled_functions, kprobes/list, /sys/kernel/livepatch)";
-
-static int switch_on(void)
+/*
+ * ftrace shut itself down in the middle of a change: the call at the target's
+ * entry may lead to our handler for good, so the module's text and the tables
+ * must stay.
+ */
+static void pin(const char *change, int err)
 {
-	int err;
-
-	/* Where it refuses, ftrace may have let calls into the handler already. */
-	was_tried = true;
-	err = register_ops();
-	if (!err) {
-		WRITE_ONCE(on, true);
-	} else if (err == -EBUSY) {
-		refuse("%s: %s\n", hook_target.symbol, busy);
-	} else {
-		refuse("%s: ftrace refused the hook (%d)\n", hook_target.symbol,
-		       err);
+	if (!pinned) {
+		__module_get(THIS_MODULE);
+		WRITE_ONCE(pinned, true);
 	}
-	WRITE_ONCE(refused, err);
-	return err;
+	pr_crit_ratelimited(
+		"ftrace failed to %s the hook (%d): the module cannot be unloaded any more\n",
+		change, err);
 }
 
-static int switch_off(void)
-{
-	int err = unregister_ops();
+static const char busy[] =
+	"refused: another IPMODIFY user or a direct call has the target, or kernel.ftrace_enabled is 0 (see enabled_functions, kprobes/list, /sys/kernel/livepatch, bpftool link)";
 
+/*
+ * ftrace lists an ops before it asks for IPMODIFY. Where others trace the target,
+ * calls go by that list, and reach a handler whose registration is then refused:
+ * so the handler is armed when ftrace has granted the hook, and not before.
+ */
+static int switch_on(void)
+{
+	const bool was_dead = ftrace_is_dead();
+	int err;
+
+	was_tried = true;
+	err = register_ops();
+	WRITE_ONCE(refused, err);
 	if (!err) {
-		WRITE_ONCE(on, false);
+		lookup_arm(true);
+		WRITE_ONCE(on, true);
 		return 0;
 	}
 
-	/*
-	 * The call to our handler stays where it is, for good, so the module's
-	 * text must stay too: never let it be unloaded.
-	 */
-	if (!pinned) {
-		__module_get(THIS_MODULE);
-		pinned = true;
-	}
-	pr_crit_ratelimited(
-		"ftrace does not let go of the hook (%d): the module stays\n",
-		err);
+	if (err == -EBUSY)
+		pr_warn_ratelimited("%s: %s\n", hook_target.symbol, busy);
+	else
+		pr_warn_ratelimited("%s: ftrace refused the hook (%d)\n",
+				    hook_target.symbol, err);
+	if (!was_dead && ftrace_is_dead())
+		pin("register", err);
 	return err;
+}
+
+/*
+ * Disarmed first: while ftrace removes an ops, it hands the target to the next
+ * IPMODIFY user before the last handler has ended.
+ */
+static int switch_off(void)
+{
+	int err;
+
+	lookup_arm(false);
+	err = unregister_ops();
+	if (err) {
+		/* The hook is still there, and does what it is there for. */
+		lookup_arm(true);
+		pin("unregister", err);
+		return err;
+	}
+	WRITE_ONCE(on, false);
+	return 0;
 }
 
 /**
@@ -195,26 +257,42 @@ static int switch_off(void)
  *
  * When this has returned 0, every call to the target that begins later, on any
  * CPU, is routed the new way: ftrace has patched the target's entry and made
- * all CPUs see it. Off, the target runs as if we had never been there.
+ * all CPUs see it. Off, the target runs as if the hook had never been there.
  *
  * Why it failed is said in the kernel log. A hook that could not be switched on
- * stays off; one that ftrace does not let go of stays on and pins the module.
+ * stays off, and no call was counted or redirected meanwhile. One that ftrace
+ * failed to unregister stays on. Where ftrace shut itself down in the middle, the
+ * module is pinned: see hook_is_pinned().
  *
  * Context: may sleep, for several grace periods of RCU.
  * Return: 0, -EBUSY where another IPMODIFY user holds the target, -ENODEV where
- * ftrace has shut itself down, or what else it says.
+ * ftrace has shut itself down, -EINTR where the task is killed as it waits for
+ * another switch, or what else ftrace says.
  */
 int hook_switch(bool to)
 {
-	int err = 0;
+	int err;
 
-	mutex_lock(&hook_lock);
+	if (mutex_lock_killable(&hook_lock))
+		return -EINTR;
+	err = 0;
 	if (to != on)
 		err = to ? switch_on() : switch_off();
 	else if (!to)
 		WRITE_ONCE(refused, 0);
 	mutex_unlock(&hook_lock);
 	return err;
+}
+
+/**
+ * hook_is_pinned() - must the module stay for ever?
+ *
+ * Context: any.
+ * Return: true where ftrace shut itself down while it changed the hook.
+ */
+bool hook_is_pinned(void)
+{
+	return READ_ONCE(pinned);
 }
 
 /**
@@ -320,6 +398,32 @@ int hook_init(const struct symbol_range *target)
 	return err;
 }
 
+static int nothing(void *unused)
+{
+	return 0;
+}
+
+/*
+ * Wait until no task is in the handler, or in the replacement that it sent it
+ * to; no task can enter the handler any more.
+ *
+ * With tasks RCU, each task has slept voluntarily or been in user space since,
+ * and neither the handler nor the replacement sleeps.
+ *
+ * Without it, kernel code is not preemptible: a task in either holds its CPU
+ * until it has left. stop_machine() returns when every CPU has switched to its
+ * stopper thread. synchronize_rcu() would not do where PREEMPT_COUNT is set (see
+ * lookup_begin()), and that ftrace has had every CPU schedule cannot be relied
+ * on: it does not after a refused registration, and newer kernels leave it out.
+ */
+static void drain(void)
+{
+	if (IS_ENABLED(CONFIG_TASKS_RCU))
+		synchronize_rcu_tasks();
+	else
+		stop_machine(nothing, NULL, NULL);
+}
+
 /**
  * hook_exit() - take the hook out, for good
  *
@@ -328,32 +432,31 @@ int hook_init(const struct symbol_range *target)
  *
  * 1. Nobody can switch the hook on again: its files are gone, and nothing else
  *    calls hook_switch().
- * 2. unregister_ftrace_function() patches the target's entry back. A call that
- *    begins later does not see the hook. When it returns, no CPU is in the
- *    handler: for an ops that lives in a module it waits for that itself.
- * 3. A task may still be on its way from the handler to the replacement, or
- *    within it: preempted, or on another CPU. It came there without a voluntary
- *    sleep, and the replacement has none. synchronize_rcu_tasks() returns when
- *    each task has slept voluntarily or been in user space since, so that it
- *    has returned from the replacement. Where kernel code is not preemptible
- *    it is no more than synchronize_rcu(), but there such a task holds its CPU
- *    until it is through, and ftrace has had every CPU schedule in 2. All this
- *    goes for a hook that was refused, too: ftrace lists an ops before it asks
- *    for IPMODIFY, and where others trace the target, calls go by that list.
- * 4. If ftrace refuses 2, neither can be promised. Then the text must not be
+ * 2. The handler is disarmed: a call that begins later is not redirected.
+ * 3. unregister_ftrace_function() patches the target's entry back. A call that
+ *    begins later does not see the hook.
+ * 4. A task may still be on its way from the handler to the replacement, or in
+ *    either: preempted, or on another CPU. It came there without a voluntary
+ *    sleep, and the replacement has none. drain() waits for it. All this goes
+ *    for a hook that was refused, too: calls may have reached the handler (see
+ *    switch_on()).
+ * 5. If ftrace refuses 3, this cannot be promised. Then the text must not be
  *    freed, and the one way to keep it is not to return.
  *
- * Context: may sleep; module exit, or an init that fails after hook_switch().
+ * Context: may sleep; module exit, or an init that fails after hook_init().
  */
 void hook_exit(void)
 {
-	if (hook_is_on() && unregister_ops()) {
-		pr_emerg(
-			"unloading waits for ever: ftrace does not let go of the hook\n");
-		for (;;)
-			schedule_timeout_idle(MAX_SCHEDULE_TIMEOUT);
+	if (hook_is_on()) {
+		lookup_arm(false);
+		if (unregister_ops()) {
+			pr_emerg(
+				"ftrace failed to unregister the hook: unloading waits for ever\n");
+			for (;;)
+				schedule_timeout_idle(MAX_SCHEDULE_TIMEOUT);
+		}
 	}
 	if (was_tried)
-		synchronize_rcu_tasks();
+		drain();
 	clear_filter();
 }

@@ -10,6 +10,9 @@
 /**
  * struct hook_target - the function to hook, as its file describes it
  * @symbol: its name
+ * @unique: whether it and the default parents are known to be the only functions
+ *	of their names; otherwise each load checks it, which takes a tenth of a
+ *	second
  * @replacement: the function to run in its place: same arguments, same return
  *	value. It must not sleep, or unloading would free it under a sleeper
  * @replacement_with_banner: if not NULL, runs instead while there is a banner,
@@ -17,14 +20,18 @@
  * @banner: what the banner says by default
  * @redirect: comma list of the parents redirected by default
  * @observe: comma list of the parents only counted by default
+ * @no_call: if not NULL, says why no call to the function can come; NULL where
+ *	calls can come. May sleep
  */
 struct hook_target {
 	const char *symbol;
+	bool unique;
 	void *replacement;
 	void *replacement_with_banner;
 	const char *banner;
 	const char *redirect;
 	const char *observe;
+	const char *(*no_call)(void);
 };
 
 /* Defined by the one file that knows the target: here, memory_events.c. */
@@ -36,6 +43,7 @@ void hook_exit(void);
 int hook_switch(bool on);
 void hook_use_banner(bool banner);
 bool hook_is_on(void);
+bool hook_is_pinned(void);
 const char *hook_why(void);
 const struct symbol_range *hook_range(void);
 

@@ -7,6 +7,7 @@
 #include <linux/err.h>
 #include <linux/kallsyms.h>
 #include <linux/kernel.h>
+#include <linux/limits.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -78,6 +79,12 @@ int input_bool(char *text, size_t len, bool *value)
 	return -EINVAL;
 }
 
+/*
+ * The longest name that can be listed, in bytes: the kernel knows no longer
+ * symbol, and a parent's directory bears its name.
+ */
+#define SYMBOL_NAME_MAX min(KSYM_NAME_LEN - 1, NAME_MAX)
+
 /**
  * input_symbol() - read a symbol's name
  * @text: the input; the blanks behind the name are cut off in place
@@ -98,7 +105,7 @@ int input_symbol(char *text, size_t len, char **name)
 	for (c = word; *c; c++)
 		if (!isgraph(*c))
 			return -EINVAL;
-	if (c - word >= KSYM_NAME_LEN)
+	if (c - word > SYMBOL_NAME_MAX)
 		return -ENAMETOOLONG;
 
 	*name = word;

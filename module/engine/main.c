@@ -111,10 +111,19 @@ MODULE_PARM_DESC(
 	observe,
 	"parents to count only, comma list (default: the target's usual one)");
 
+static bool is_listed(const char *name)
+{
+	bool listed;
+
+	mutex_lock(&parents_lock);
+	listed = parents_find(name);
+	mutex_unlock(&parents_lock);
+	return listed;
+}
+
 /* A name that an explicit list holds is not taken from a default. */
 static int add_item(const struct parent_list *list, char *item)
 {
-	struct parent *parent;
 	char *name;
 	int err;
 
@@ -125,17 +134,10 @@ static int add_item(const struct parent_list *list, char *item)
 					      "an item is not a symbol");
 		return err;
 	}
-	if (!list->given && parents_find(name))
+	if (!list->given && is_listed(name))
 		return 0;
-	/* Who wrote the target's file has seen that the defaults are unique. */
-	if (list->given) {
-		err = symbol_names_check(name);
-		if (err)
-			return err;
-	}
-
-	parent = parents_add(name, list->redirect);
-	return PTR_ERR_OR_ZERO(parent);
+	return control_add_parent(name, list->redirect,
+				  hook_target.unique && !list->given);
 }
 
 static int add_list(const struct parent_list *list)
@@ -161,12 +163,8 @@ static int add_parents(void)
 	const bool observe_first = observe.given && !redirect.given;
 	int err;
 
-	mutex_lock(&parents_lock);
 	err = add_list(observe_first ? &observe : &redirect);
-	if (!err)
-		err = add_list(observe_first ? &redirect : &observe);
-	mutex_unlock(&parents_lock);
-	return err;
+	return err ?: add_list(observe_first ? &redirect : &observe);
 }
 
 static void announce(void)
@@ -187,6 +185,12 @@ static void announce(void)
 	mutex_unlock(&parents_lock);
 }
 
+/*
+ * Everything that can fail comes before the hook is armed, which is the last
+ * thing that hook_switch() does: a load that fails has counted and redirected
+ * nothing. Where ftrace shut itself down while it registered the hook, the module
+ * must stay, so the load succeeds, with the hook off.
+ */
 static int __init memevents_hook_init(void)
 {
 	struct symbol_range target;
@@ -201,27 +205,35 @@ static int __init memevents_hook_init(void)
 	err = banner_set(hook_target.banner, strlen(hook_target.banner));
 	if (err)
 		return err;
-	err = parents_init(target.start);
+	err = parents_init();
 	if (err)
 		goto err_banner;
 	err = hook_init(&target);
 	if (err)
 		goto err_parents;
-	err = add_parents();
-	if (err)
-		goto err_hook;
-	if (enabled) {
-		err = hook_switch(true);
+	if (!hook_target.unique) {
+		err = symbol_names_check(hook_target.symbol, target.start);
 		if (err)
 			goto err_hook;
 	}
 	err = control_init();
 	if (err)
 		goto err_hook;
+	err = add_parents();
+	if (err)
+		goto err_control;
+	if (enabled) {
+		err = hook_switch(true);
+		if (err && !hook_is_pinned())
+			goto err_control;
+	}
+	control_open();
 	/* Not before: a load that fails says why, and nothing else. */
 	announce();
 	return 0;
 
+err_control:
+	control_exit();
 err_hook:
 	hook_exit();
 err_parents:

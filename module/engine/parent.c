@@ -26,6 +26,22 @@ void parent_free(struct parent *parent)
 	kfree(parent);
 }
 
+static void free_callback(struct rcu_head *rcu)
+{
+	parent_free(container_of(rcu, struct parent, rcu));
+}
+
+/**
+ * parent_free_rcu() - free a parent when no handler can hold it any more
+ * @parent: the parent; it is on no list, and its files are gone
+ *
+ * Context: any but a hard interrupt's.
+ */
+void parent_free_rcu(struct parent *parent)
+{
+	call_rcu_tasks(&parent->rcu, free_callback);
+}
+
 static int find_sites(struct parent *parent, unsigned long target)
 {
 	int i, nr;
@@ -45,6 +61,29 @@ static int find_sites(struct parent *parent, unsigned long target)
 	return 0;
 }
 
+/* gcc names the part of a function that it takes for unlikely so. */
+static int count_cold_calls(struct parent *parent, unsigned long target)
+{
+	struct call_site *sites;
+	struct symbol_range cold;
+	char *name;
+	int nr = 0;
+
+	name = kasprintf(GFP_KERNEL, "%s.cold", parent->name);
+	if (!name)
+		return -ENOMEM;
+	if (!symbol_look_up(name, &cold)) {
+		nr = call_sites_find(&cold, target, &sites);
+		if (nr > 0)
+			kfree(sites);
+	}
+	kfree(name);
+	if (nr < 0)
+		return nr;
+	parent->cold_calls = nr;
+	return 0;
+}
+
 /**
  * parent_alloc() - make a parent that no handler knows of yet
  * @name: its symbol
@@ -53,7 +92,7 @@ static int find_sites(struct parent *parent, unsigned long target)
  *
  * Why it failed is said in the kernel log, but for want of memory.
  *
- * Context: may sleep.
+ * Context: may sleep, for a grace period for each symbol and call site.
  * Return: the parent, for parent_free(), or ERR_PTR() of -ENOMEM or what
  * symbol_find() says.
  */
@@ -79,6 +118,8 @@ struct parent *parent_alloc(const char *name, bool redirect,
 		goto err_free;
 
 	err = find_sites(parent, target);
+	if (!err)
+		err = count_cold_calls(parent, target);
 	if (err)
 		goto err_free;
 	return parent;
@@ -88,23 +129,49 @@ err_free:
 	return ERR_PTR(err);
 }
 
+static void set_flag(unsigned long *flags, bool redirect)
+{
+	/* Pairs with compat_test_bit_acquire() in what reads the flag. */
+	smp_mb__before_atomic();
+	assign_bit(PARENT_REDIRECT, flags, redirect);
+	/* Pairs with whatever tells the caller of the target that we are done. */
+	smp_mb__after_atomic();
+}
+
 /**
  * parent_set_redirect() - switch a parent between redirecting and counting only
  * @parent: the parent
  * @redirect: the new state
  *
- * The last barrier makes it seen: a call that begins after this has returned, on
- * any CPU, goes the new way.
+ * The cached sites of a listed parent follow with parent_settle_sites().
  *
- * Context: any.
+ * Context: parents_lock is held.
  */
 void parent_set_redirect(struct parent *parent, bool redirect)
 {
-	/* Pairs with parent_redirects(). */
-	smp_mb__before_atomic();
-	assign_bit(PARENT_REDIRECT, &parent->flags, redirect);
-	/* Pairs with whatever tells the caller of the target that we are done. */
-	smp_mb__after_atomic();
+	set_flag(&parent->flags, redirect);
+}
+
+/**
+ * parent_settle_sites() - have a handler that finds a site do as the parent says
+ * @parent: the parent
+ *
+ * The last barrier makes it seen: a call that begins after this has returned, on
+ * any CPU, goes the new way.
+ *
+ * Context: parents_lock is held.
+ * Return: true where the sites may be cached.
+ */
+bool parent_settle_sites(struct parent *parent)
+{
+	const bool redirect = parent_redirects(parent);
+	unsigned int i;
+
+	for (i = 0; i < parent->nr_sites; i++)
+		if (test_bit(PARENT_REDIRECT, &parent->cached[i].flags) !=
+		    redirect)
+			set_flag(&parent->cached[i].flags, redirect);
+	return true;
 }
 
 static unsigned long sum(const struct parent *parent, bool redirected)
@@ -137,7 +204,7 @@ static unsigned long calls_since_reset(const struct parent *parent,
 
 /**
  * parent_hits() - read a parent's counters
- * @parent: the parent, or &parents_other
+ * @parent: the parent, or &parent_other
  * @redirected: if not NULL, set to how many of the hits were redirected
  *
  * Context: any.
@@ -155,7 +222,7 @@ unsigned long parent_hits(const struct parent *parent,
 
 /**
  * parent_reset() - let a parent's counters start from zero
- * @parent: the parent, or &parents_other
+ * @parent: the parent, or &parent_other
  *
  * A call that comes meanwhile counts before or after the reset.
  *

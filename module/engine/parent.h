@@ -24,35 +24,36 @@ struct parent_counters {
 struct dentry;
 struct parent;
 
+/* The one bit in the flags of a parent and of a site: redirect its calls? */
+#define PARENT_REDIRECT 0
+
 /**
  * struct parent_site - an entry of the handler's cache: the parent of one return address
- * @parent_ip: the return address; 0 for none
+ * @parent_ip: the return address
  * @parent: whose it is
+ * @flags: whether a handler that found the site redirects the call, without a
+ *	closer look. Changed only by parent_settle_sites()
  */
 struct parent_site {
 	unsigned long parent_ip;
 	struct parent *parent;
-};
-
-/* Bits of a parent's flags. */
-enum parent_flags {
-	/* Do its calls go to the replacement? */
-	PARENT_REDIRECT,
+	unsigned long flags;
 };
 
 /**
  * struct parent - a function whose calls to the target have a row of their own
- * @flags: of enum parent_flags. Changed at any time, by anyone, with atomic
- *	operations; the handler reads them once a call
+ * @flags: whether its calls are redirected. Written under parents_lock
  * @counters: written by the handler alone, and never reset
  * @reset_at: what the counters stood at when they were last reset. Written
  *	under parents_lock
  * @range: its text
  * @sites: its direct calls to the target, ascending
  * @nr_sites: their number
+ * @cold_calls: number of direct calls to the target in the part of it that the
+ *	compiler moved away as unlikely, which is a symbol of its own
  * @cached: one entry of the handler's cache for each of @sites
  * @dir: its directory; control's own
- * @name: its symbol; empty for the row of the others
+ * @name: its symbol; empty for the row of the others, NULL for the hidden row
  * @rcu: frees it when no handler can hold it
  */
 struct parent {
@@ -62,6 +63,7 @@ struct parent {
 	struct symbol_range range;
 	struct call_site *sites;
 	unsigned int nr_sites;
+	unsigned int cold_calls;
 	struct parent_site *cached;
 	struct dentry *dir;
 	const char *name;
@@ -85,6 +87,20 @@ static __always_inline bool parent_redirects(const struct parent *parent)
 }
 
 /**
+ * parent_site_redirects() - the same of a site that was found in the cache
+ * @site: the site
+ *
+ * Context: the handler.
+ * Return: true where the call goes to the replacement.
+ */
+static __always_inline bool
+parent_site_redirects(const struct parent_site *site)
+{
+	/* Pairs with the barrier in parent_settle_sites(). */
+	return compat_test_bit_acquire(PARENT_REDIRECT, &site->flags);
+}
+
+/**
  * parent_count() - count one call
  * @parent: the row it goes to
  * @redirect: was it redirected?
@@ -100,8 +116,10 @@ static __always_inline void parent_count(struct parent *parent, bool redirect)
 struct parent *parent_alloc(const char *name, bool redirect,
 			    unsigned long target);
 void parent_free(struct parent *parent);
+void parent_free_rcu(struct parent *parent);
 
 void parent_set_redirect(struct parent *parent, bool redirect);
+bool parent_settle_sites(struct parent *parent);
 unsigned long parent_hits(const struct parent *parent,
 			  unsigned long *redirected);
 void parent_reset(struct parent *parent);

@@ -14,7 +14,6 @@
 #include <linux/seq_file.h>
 #include <linux/string.h>
 
-#include "refuse.h"
 #include "symbol.h"
 
 /*
@@ -117,6 +116,32 @@ bool symbol_is_function(unsigned long start)
 }
 
 /**
+ * symbol_look_up() - resolve a function of the core kernel, without a word
+ * @name: its name, as /proc/kallsyms has it
+ * @range: set to where it is; untouched on error
+ *
+ * Context: may sleep; takes the locks of kprobes.
+ * Return: 0, -ENOENT where no symbol bears the name, -EXDEV where a module's
+ * does, -ENOMEM, or what kprobes says of a symbol that is no function that could
+ * be listed (data, entry code, code that may not be probed).
+ */
+int symbol_look_up(const char *name, struct symbol_range *range)
+{
+	struct kprobe kp = { .symbol_name = name };
+	char found[KSYM_SYMBOL_LEN];
+	int err;
+
+	err = probe_once(&kp);
+	if (err)
+		return err;
+	/*
+	 * With a leading ENDBR kprobes moves on to the instruction behind it.
+	 * An alias may be found, whose range is the same.
+	 */
+	return symbol_at((unsigned long)kp.addr, found, range) ? 0 : -EXDEV;
+}
+
+/**
  * symbol_find() - resolve a function of the core kernel
  * @name: its name, as /proc/kallsyms has it
  * @range: set to where it is; untouched on error
@@ -125,40 +150,30 @@ bool symbol_is_function(unsigned long start)
  *
  * Context: may sleep; takes the locks of kprobes.
  * Return: 0, -ENOENT where no symbol bears the name, -EINVAL where one does
- * that is no function of the core kernel we could list (data, entry code, code
- * that may not be probed, a module's), -ENOMEM.
+ * that is no function of the core kernel that can be listed, -ENOMEM.
  */
 int symbol_find(const char *name, struct symbol_range *range)
 {
-	struct kprobe kp = { .symbol_name = name };
-	char found[KSYM_SYMBOL_LEN];
-	int err;
+	const int err = symbol_look_up(name, range);
 
-	err = probe_once(&kp);
 	switch (err) {
 	case 0:
-		break;
+		return 0;
 	case -ENOENT:
-		refuse("%s: no such symbol\n", name);
+		pr_warn_ratelimited("%s: no such symbol\n", name);
 		return -ENOENT;
 	case -ENOMEM:
-		refuse("%s: out of memory\n", name);
+		pr_warn_ratelimited("%s: out of memory\n", name);
 		return -ENOMEM;
+	case -EXDEV:
+		pr_warn_ratelimited("%s: not in the core kernel\n", name);
+		return -EINVAL;
 	default:
-		refuse("%s: not a function that can be listed (%d)\n", name,
-		       err);
+		pr_warn_ratelimited(
+			"%s: not a function that can be listed (%d)\n", name,
+			err);
 		return -EINVAL;
 	}
-
-	/*
-	 * With a leading ENDBR kprobes moves on to the instruction behind it.
-	 * An alias may be found, whose range is the same.
-	 */
-	if (!symbol_at((unsigned long)kp.addr, found, range)) {
-		refuse("%s: not in the core kernel\n", name);
-		return -EINVAL;
-	}
-	return 0;
 }
 
 /**

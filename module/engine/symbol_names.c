@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which names several functions bear. Who looks a name up gets the first of
- * them and is not told that there are more, so a user could list one function
- * and mean another.
+ * Which names several functions bear. A look-up gives the first of them and does
+ * not tell that there are more, so a user could list one function and mean
+ * another.
  *
  * The kernel's text is one run of symbols, each beginning where the one before
  * ends, so it can be walked with sprint_symbol(). That is a long walk: it is
@@ -23,7 +23,6 @@
 #include <linux/string.h>
 
 #include "hook.h"
-#include "refuse.h"
 #include "symbol.h"
 #include "symbol_names.h"
 
@@ -149,6 +148,7 @@ out:
 
 struct bearers {
 	const char *name;
+	unsigned long known; /* counted already */
 	unsigned int nr;
 };
 
@@ -157,40 +157,57 @@ static int count_bearer(const char *name, unsigned long addr, void *arg)
 {
 	struct bearers *bearers = arg;
 
-	if (strcmp(name, bearers->name) || !symbol_is_function(addr))
+	if (strcmp(name, bearers->name) || addr == bearers->known ||
+	    !symbol_is_function(addr))
 		return 0;
 	return ++bearers->nr > 1 ? -ENOTUNIQ : 0;
+}
+
+/* The walk meets one name of each function, which may be another one. */
+static bool is_alias(const char *name, unsigned long start)
+{
+	char shown[KSYM_SYMBOL_LEN];
+	struct symbol_range range;
+
+	return symbol_at(start, shown, &range) && strcmp(shown, name);
 }
 
 /**
  * symbol_names_check() - see that a name does not stand for several functions
  * @name: the name
+ * @start: first byte of the function that a look-up of it gives
  *
- * Why it failed is said in the kernel log.
+ * Of several functions of that name, all but one of which go by another name
+ * too, the others are not seen. Why it failed is said in
+ * the kernel log.
  *
- * Context: may sleep, and take a tenth of a second when first called; after
- * hook_init().
- * Return: 0, also where nothing bears the name; -ENOTUNIQ, -ENOMEM.
+ * Context: may sleep, and take a tenth of a second when first called, or when
+ * called for an alias; after hook_init().
+ * Return: 0, -ENOTUNIQ, -ENOMEM, -EINTR where
+ * the task is killed as it waits for the first call to end.
  */
-int symbol_names_check(const char *name)
+int symbol_names_check(const char *name, unsigned long start)
 {
-	struct bearers bearers = { .name = name };
+	struct bearers bearers = { .name = name, .known = start, .nr = 1 };
 	const u32 hash = name_hash(name);
 	int err = 0;
 
-	mutex_lock(&names_lock);
+	if (mutex_lock_killable(&names_lock))
+		return -EINTR;
 	if (!ready)
 		err = make_shared();
 	mutex_unlock(&names_lock);
 
 	if (!err &&
-	    bsearch(&hash, shared.hash, shared.nr, sizeof(hash), cmp_hash))
+	    (is_alias(name, start) ||
+	     bsearch(&hash, shared.hash, shared.nr, sizeof(hash), cmp_hash)))
 		err = walk(count_bearer, &bearers);
 
 	if (err == -ENOTUNIQ)
-		refuse("%s: several functions bear the name\n", name);
+		pr_warn_ratelimited("%s: several functions bear the name\n",
+				    name);
 	else if (err)
-		refuse("%s: out of memory\n", name);
+		pr_warn_ratelimited("%s: out of memory\n", name);
 	return err;
 }
 

@@ -3,7 +3,7 @@
 #ifndef _MEMEVENTS_HOOK_SYMBOL_NAMES_H
 #define _MEMEVENTS_HOOK_SYMBOL_NAMES_H
 
-int symbol_names_check(const char *name);
+int symbol_names_check(const char *name, unsigned long start);
 void symbol_names_exit(void);
 
 #endif /* _MEMEVENTS_HOOK_SYMBOL_NAMES_H */

@@ -13,7 +13,7 @@
 #include <linux/tracepoint.h>
 
 #include "compat.h"
-#include "parents.h"
+#include "lookup.h"
 
 /*
  * A call to the target was routed.
@@ -37,7 +37,7 @@ TRACE_EVENT_FN(memevents_route,
 	),
 	TP_printk("parent=%s parent_ip=0x%lx redirected=%d",
 		  __get_str(parent), __entry->parent_ip, __entry->redirected),
-	parents_bypass_cache, parents_use_cache
+	lookup_bypass_cache, lookup_use_cache
 );
 /* clang-format on */
 

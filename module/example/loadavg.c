@@ -27,6 +27,7 @@ static void loadavg_replacement(unsigned long *loads, unsigned long offset,
 
 const struct hook_target hook_target = {
 	.symbol = "get_avenrun",
+	.unique = true,
 	.replacement = loadavg_replacement,
 	.banner = "",
 	.redirect = "loadavg_proc_show",

@@ -91,7 +91,7 @@ def _pinned(ending):
             lambda: ending.hook.write("enabled", "0")), "ENODEV")
         common.expect("refcount", ending.refcount(), 1)
         common.expect("enabled", ending.hook.read("enabled"), "Y\n")
-    common.said(ending.log, mark, "does not let go")
+    common.said(ending.log, mark, "failed to unregister")
     for attempt in (1, 2):
         common.expect(f"rmmod, {attempt}.", common.errno_of(ending.hook.unload), "EAGAIN")
         common.expect("module loaded", memevents.module_loaded(MODULE), True)

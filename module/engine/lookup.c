@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The handler looks up the parent of every call without a lock, while parents
+ * are added, removed and reset, and while the hook is switched. What makes that
+ * safe:
+ *
+ * - A table is never changed. Whoever adds or removes a parent makes a new one,
+ *   publishes it whole, and has the old one freed by RCU. A handler works on one
+ *   of the two, and every parent that stays has its row in both: no call is lost
+ *   or counted twice.
+ *
+ * - A handler may be preempted, so it is not a reader of ordinary RCU. Like all
+ *   code that runs in an ftrace trampoline it is a reader of tasks RCU, because
+ *   it never sleeps voluntarily (hook.c says what it does on kernels that have
+ *   no tasks RCU). So tables and parents are freed by call_rcu_tasks().
+ *
+ * - A site points to a parent and is freed with it. It leaves the cache before
+ *   the parent leaves the list for good. A handler that still holds it counts a
+ *   call in flight for a parent that is being removed. In the same way, a
+ *   handler that still holds @last_unlisted of an old table counts a call in
+ *   flight while its parent is being added.
+ *
+ * - Until ftrace has granted the hook, and again before ftrace is asked to remove
+ *   it, the handler finds the disarmed table: ftrace may call a handler whose
+ *   registration it then refuses. Every search there ends on the hidden row, and
+ *   no site is cached.
+ */
+#include <linux/kernel.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+
+#include "lookup.h"
+#include "parents.h"
+
+/*
+ * The address of a variable is the return address of no call, so these match
+ * none.
+ */
+static const struct parent_site no_site = {
+	.parent_ip = (unsigned long)&no_site,
+};
+
+static const unsigned long no_unlisted = (unsigned long)&no_unlisted;
+
+/* The row for every call while the hook is disarmed. Nobody reads what it counts. */
+static DEFINE_PER_CPU(struct parent_counters, hidden_counters);
+static struct parent hidden = {
+	.counters = &hidden_counters,
+};
+
+static struct lookup_table disarmed = {
+	.nr = 1,
+	.rows = { { .parent = &hidden } },
+};
+
+/* What the handler reads. */
+const struct parent_site *lookup_sites[LOOKUP_SITES] = {
+	[0 ... LOOKUP_SITES - 1] = &no_site,
+};
+const unsigned long *lookup_unlisted = &no_unlisted;
+static struct lookup_table __rcu *in_use = (void __rcu *)&disarmed;
+
+/* What decides on it; under parents_lock. */
+static struct lookup_table *published;
+static bool armed;
+static bool bypass;
+/* The last unlisted caller that earlier tables knew. */
+static unsigned long earlier_unlisted;
+
+/**
+ * lookup_search() - find the parent of a call that is not in the cache
+ * @parent_ip: the call's return address
+ *
+ * A return address belongs to the call before it: it may be the first byte
+ * behind the parent, where the call is the parent's last instruction.
+ *
+ * Context: the handler; must not sleep voluntarily while it uses the result.
+ * Return: the parent. For a call from no listed parent &parent_other, and the
+ * table has the caller as its last unlisted one. While the hook is disarmed a
+ * parent without a name, for every call.
+ */
+noinline notrace struct parent *lookup_search(unsigned long parent_ip)
+{
+	struct lookup_table *t = rcu_dereference_raw(in_use);
+	const unsigned long call = parent_ip - 1;
+	const struct lookup_row *row = t->rows;
+	unsigned int nr = t->nr;
+
+	while (nr > 1) {
+		const unsigned int half = nr / 2;
+
+		if (row[half].start <= call)
+			row += half;
+		nr -= half;
+	}
+	if (call < row->parent->range.end)
+		return row->parent;
+
+	if (READ_ONCE(t->last_unlisted) != parent_ip)
+		WRITE_ONCE(t->last_unlisted, parent_ip);
+	return t->rows[0].parent;
+}
+
+/* The sites to be cached, by the low bytes of their return addresses. */
+static void choose_sites(const struct parent_site *sites[LOOKUP_SITES])
+{
+	unsigned int i, j;
+
+	for (i = 0; i < LOOKUP_SITES; i++)
+		sites[i] = &no_site;
+	for (i = 1; i < published->nr; i++) {
+		struct parent *parent = published->rows[i].parent;
+
+		if (!parent_settle_sites(parent))
+			continue;
+		for (j = 0; j < parent->nr_sites; j++) {
+			const struct parent_site *site = &parent->cached[j];
+			const struct parent_site **slot =
+				&sites[site->parent_ip % LOOKUP_SITES];
+
+			if (*slot == &no_site)
+				*slot = site;
+		}
+	}
+}
+
+/**
+ * lookup_refresh() - bring what the handler finds in line with what was decided
+ *
+ * A call that begins after this has returned, on any CPU, finds it so.
+ *
+ * Context: may sleep; parents_lock is held, and there is a table.
+ */
+void lookup_refresh(void)
+{
+	static const struct parent_site
+		*sites[LOOKUP_SITES]; /* under parents_lock */
+	const bool cache = armed && !bypass;
+	unsigned int i;
+
+	lockdep_assert_held(&parents_lock);
+
+	choose_sites(sites);
+	/* A call that leaves the cache has to find the table that is meant. */
+	rcu_assign_pointer(in_use, armed ? published : &disarmed);
+	for (i = 0; i < LOOKUP_SITES; i++) {
+		const struct parent_site *site = cache ? sites[i] : &no_site;
+
+		/* Pairs with the address dependency in lookup_cached(). */
+		if (lookup_sites[i] != site)
+			smp_store_release(&lookup_sites[i], site);
+	}
+	/* Pairs with the address dependency in lookup_is_last_unlisted(). */
+	smp_store_release(&lookup_unlisted,
+			  cache ? &published->last_unlisted : &no_unlisted);
+	/* Pairs with whatever tells the caller of the target that we are done. */
+	smp_mb();
+}
+
+/**
+ * lookup_alloc() - make a table whose rows are still to be filled in
+ * @nr: number of its rows
+ * @gfp: how to allocate it
+ *
+ * Context: may sleep, as @gfp allows.
+ * Return: the table, with its first row, for lookup_publish(); or NULL.
+ */
+struct lookup_table *lookup_alloc(unsigned int nr, gfp_t gfp)
+{
+	struct lookup_table *t = kzalloc(struct_size(t, rows, nr), gfp);
+
+	if (t) {
+		t->nr = nr;
+		t->rows[0].parent = &parent_other;
+	}
+	return t;
+}
+
+/**
+ * lookup_published() - the table of the listed parents
+ *
+ * Context: parents_lock is held.
+ * Return: what lookup_publish() was last given.
+ */
+const struct lookup_table *lookup_published(void)
+{
+	lockdep_assert_held(&parents_lock);
+	return published;
+}
+
+static void table_free(struct rcu_head *rcu)
+{
+	kfree(container_of(rcu, struct lookup_table, rcu));
+}
+
+/**
+ * lookup_publish() - replace the table of the listed parents
+ * @new: the new one; the old one is freed when no handler can hold it
+ *
+ * Context: may sleep; parents_lock is held.
+ */
+void lookup_publish(struct lookup_table *new)
+{
+	struct lookup_table *old = published;
+
+	lockdep_assert_held(&parents_lock);
+
+	published = new;
+	lookup_refresh();
+	if (!old)
+		return;
+	/* A call in flight may yet write the old table: that comes too late. */
+	earlier_unlisted = READ_ONCE(old->last_unlisted) ?: earlier_unlisted;
+	call_rcu_tasks(&old->rcu, table_free);
+}
+
+/**
+ * lookup_arm() - have calls counted and redirected, or neither
+ * @to: true when ftrace has granted the hook; false before ftrace is asked to
+ *	remove it
+ *
+ * Disarmed, as at the start, the handler counts nothing, redirects nothing and
+ * reports nothing to the tracepoint.
+ *
+ * Context: may sleep; takes parents_lock.
+ */
+void lookup_arm(bool to)
+{
+	mutex_lock(&parents_lock);
+	armed = to;
+	lookup_refresh();
+	mutex_unlock(&parents_lock);
+}
+
+static void set_bypass(bool to)
+{
+	mutex_lock(&parents_lock);
+	bypass = to;
+	if (published)
+		lookup_refresh();
+	mutex_unlock(&parents_lock);
+}
+
+/**
+ * lookup_bypass_cache() - have every call searched for
+ *
+ * Until lookup_use_cache(). A call that begins after this has returned, on any
+ * CPU, is not in the cache.
+ *
+ * Context: may sleep; takes parents_lock. Before parents_init() and after
+ * parents_exit() too: it is the tracepoint that calls this, and a module's
+ * events can be used from before its init until after its exit.
+ * Return: 0.
+ */
+int lookup_bypass_cache(void)
+{
+	set_bypass(true);
+	return 0;
+}
+
+/**
+ * lookup_use_cache() - end lookup_bypass_cache()
+ *
+ * Context: as there.
+ */
+void lookup_use_cache(void)
+{
+	set_bypass(false);
+}
+
+/**
+ * lookup_last_unlisted() - the last call from no listed parent
+ *
+ * Context: parents_lock is held.
+ * Return: its return address; 0 for none since lookup_forget_unlisted().
+ */
+unsigned long lookup_last_unlisted(void)
+{
+	lockdep_assert_held(&parents_lock);
+	return READ_ONCE(published->last_unlisted) ?: earlier_unlisted;
+}
+
+/**
+ * lookup_forget_unlisted() - know of no unlisted caller any more
+ *
+ * Context: parents_lock is held.
+ */
+void lookup_forget_unlisted(void)
+{
+	lockdep_assert_held(&parents_lock);
+	earlier_unlisted = 0;
+	WRITE_ONCE(published->last_unlisted, 0);
+}
+
+/**
+ * lookup_exit() - free the table
+ *
+ * Context: may sleep; parents_lock is held. No handler can be running or begin
+ * any more, and the callbacks of earlier tables have run.
+ */
+void lookup_exit(void)
+{
+	lockdep_assert_held(&parents_lock);
+	kfree(published);
+	published = NULL;
+}
