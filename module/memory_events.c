@@ -57,6 +57,12 @@ static void memory_events_with_banner(struct seq_file *m, atomic_long_t *events)
 	print_events(m, events);
 }
 
+/* Both parents show the file of a cgroup: @m is that open file. */
+static notrace struct cgroup *cgroup_of(const void *m)
+{
+	return seq_css((struct seq_file *)m)->cgroup;
+}
+
 static const char *no_call(void)
 {
 	if (!cgroup_subsys_enabled(memory_cgrp_subsys))
@@ -74,6 +80,7 @@ const struct hook_target hook_target = {
 	.banner = "This is from __memory_events_show_new",
 	.redirect = "memory_events_show",
 	.observe = "memory_events_local_show",
+	.cgroup_of = cgroup_of,
 	.no_call = no_call,
 };
 

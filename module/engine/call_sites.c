@@ -8,13 +8,16 @@
  * parents' ranges, and tell people what to expect.
  */
 #include <linux/errno.h>
+#include <linux/kernel.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
 #include "call_sites.h"
+#include "compat.h"
 
 #ifdef CONFIG_ARM64
 #include <asm/debug-monitors.h>
@@ -41,13 +44,15 @@ static long rel32(const u8 *p)
  * With call depth tracking (retbleed=stuff) calls lead to the accounting code
  * that the kernel writes in the padding before the target.
  */
+#ifdef CONFIG_CALL_THUNKS
+#define ENTRY_BEFORE CONFIG_FUNCTION_PADDING_BYTES
+#else
+#define ENTRY_BEFORE 0
+#endif
+
 static bool is_entry(unsigned long dest, unsigned long target)
 {
-#ifdef CONFIG_CALL_THUNKS
-	return target - dest <= CONFIG_FUNCTION_PADDING_BYTES;
-#else
-	return dest == target;
-#endif
+	return target - dest <= ENTRY_BEFORE;
 }
 
 /*
@@ -94,11 +99,38 @@ rel32:
 
 	site->addr = addr;
 	site->return_ip = addr + insn_len;
-	return is_entry(site->return_ip + rel, target) && symbol_is_insn(addr);
+	return is_entry(site->return_ip + rel, target);
+}
+
+/*
+ * Could an instruction that leads to the target begin at @text? Quick, since it
+ * is asked of every byte. All but the short jumps hold the distance from their end
+ * to the target, in four bytes behind an opcode of one or two.
+ */
+static bool may_lead(const u8 *text, size_t len, unsigned long addr,
+		     unsigned long target)
+{
+	const u32 distance = target - addr;
+	unsigned int opcode_len;
+
+	for (opcode_len = 1; opcode_len <= 2; opcode_len++) {
+		const unsigned int insn_len = opcode_len + 4;
+
+		if (len >= insn_len &&
+		    distance - insn_len -
+				    get_unaligned_le32(text + opcode_len) <=
+			    ENTRY_BEFORE)
+			return true;
+	}
+	/* rel8 */
+	return target - addr + SZ_256 < 2 * SZ_256;
 }
 
 /* No instruction of the architecture is longer. */
 #define INSN_MAX 15
+
+/* A match may be the middle of an instruction. */
+#define INSNS_ARE_ALIGNED false
 
 /*
  * Instructions cannot be told backwards, but where one begins can be asked. The
@@ -157,8 +189,15 @@ static bool decode(const u8 *text, size_t len, unsigned long addr,
 	return addr + ((long)sign_extend32(insn, 25) << 2) == target;
 }
 
+static bool may_lead(const u8 *text, size_t len, unsigned long addr,
+		     unsigned long target)
+{
+	return true;
+}
+
 /* Every instruction is as long as every other. */
 #define INSN_MAX INSN_STEP
+#define INSNS_ARE_ALIGNED true
 
 static unsigned long insn_before(unsigned long addr)
 {
@@ -213,50 +252,127 @@ unsigned long call_site_before(unsigned long return_ip)
 	return addr;
 }
 
-/* Longer than any function; a symbol that claims more is none. */
-#define BODY_MAX SZ_1M
+/**
+ * call_site_kind_name() - what users call a kind of call site
+ * @kind: the kind
+ *
+ * Context: any.
+ * Return: its name.
+ */
+const char *call_site_kind_name(enum call_site_kind kind)
+{
+	static const char *const names[] = {
+		[CALL_SITE_CALL] = "call",
+		[CALL_SITE_TAIL] = "tail",
+		[CALL_SITE_PROBED] = "probed",
+	};
+
+	return names[kind];
+}
+
+/* Sites as they are found. */
+struct found {
+	struct call_site *sites;
+	unsigned int nr;
+	unsigned int max;
+};
+
+static int add_site(struct found *found, const struct call_site *site)
+{
+	struct call_site *more;
+
+	if (found->nr == found->max) {
+		found->max = found->max ? 2 * found->max : 4;
+		more = krealloc(found->sites,
+				found->max * sizeof(*found->sites), GFP_KERNEL);
+		if (!more)
+			return -ENOMEM;
+		found->sites = more;
+	}
+	found->sites[found->nr++] = *site;
+	return 0;
+}
+
+/* Text is read in pieces of this many bytes. */
+#define PIECE SZ_64K
+
+static int scan(const struct symbol_range *range, unsigned long target,
+		struct found *found)
+{
+	unsigned long addr;
+	struct call_site site;
+	size_t i, len;
+	int err = 0;
+	u8 *text;
+
+	/* An instruction may begin in one piece and end in the next. */
+	text = kvmalloc(PIECE + INSN_MAX, GFP_KERNEL);
+	if (!text)
+		return -ENOMEM;
+	for (addr = range->start; !err && addr < range->end; addr += PIECE) {
+		len = min_t(size_t, range->end - addr, PIECE + INSN_MAX);
+		if (copy_from_kernel_nofault(text, (void *)addr, len))
+			continue;
+		for (i = 0; !err && i < min_t(size_t, len, PIECE);
+		     i += INSN_STEP)
+			if (may_lead(text + i, len - i, addr + i, target) &&
+			    decode(text + i, len - i, addr + i, target, &site))
+				err = add_site(found, &site);
+		cond_resched();
+	}
+	kvfree(text);
+	return err;
+}
+
+/* Drop what is found in the middle of instructions. */
+static int keep_insns(struct found *found)
+{
+	unsigned long *addrs;
+	unsigned int i, kept = 0;
+	int err;
+
+	if (INSNS_ARE_ALIGNED || !found->nr)
+		return 0;
+	addrs = kvmalloc_array(found->nr, sizeof(*addrs), GFP_KERNEL);
+	if (!addrs)
+		return -ENOMEM;
+	for (i = 0; i < found->nr; i++)
+		addrs[i] = found->sites[i].addr;
+	err = symbol_clear_non_insns(addrs, found->nr);
+	for (i = 0; !err && i < found->nr; i++)
+		if (addrs[i])
+			found->sites[kept++] = found->sites[i];
+	found->nr = kept;
+	kvfree(addrs);
+	return err;
+}
 
 /**
- * call_sites_find() - find the direct calls and jumps from a function to the target
- * @parent: the function
+ * call_sites_find() - find the direct calls and jumps from some text to the target
+ * @range: where to look
  * @target: address of the target's first byte
  * @sites: set to an array of what was found, in ascending order, for kfree();
  *	NULL where there is none; untouched on error
  *
- * Context: may sleep; takes the locks of kprobes.
+ * Context: may sleep, for a grace period for each few hundred sites; takes the
+ * locks of kprobes.
  * Return: the number of call sites, or -ENOMEM. Text that cannot be read has none.
  */
-int call_sites_find(const struct symbol_range *parent, unsigned long target,
+int call_sites_find(const struct symbol_range *range, unsigned long target,
 		    struct call_site **sites)
 {
-	const size_t size =
-		min_t(size_t, parent->end - parent->start, BODY_MAX);
-	struct call_site *found = NULL, *more, site;
-	int n = 0;
-	size_t i;
-	u8 *body;
+	struct found found = {};
+	int err;
 
-	body = kvmalloc(size, GFP_KERNEL);
-	if (!body)
-		return -ENOMEM;
-	if (copy_from_kernel_nofault(body, (void *)parent->start, size))
-		goto out;
-
-	for (i = 0; i < size; i += INSN_STEP) {
-		if (!decode(body + i, size - i, parent->start + i, target,
-			    &site))
-			continue;
-		more = krealloc(found, (n + 1) * sizeof(*found), GFP_KERNEL);
-		if (!more) {
-			kfree(found);
-			kvfree(body);
-			return -ENOMEM;
-		}
-		found = more;
-		found[n++] = site;
+	err = scan(range, target, &found);
+	if (!err)
+		err = keep_insns(&found);
+	if (err || !found.nr) {
+		kfree(found.sites);
+		found.sites = NULL;
 	}
-out:
-	kvfree(body);
-	*sites = found;
-	return n;
+	if (err)
+		return err;
+	*sites = found.sites;
+	return found.nr;
 }

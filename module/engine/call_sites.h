@@ -32,7 +32,8 @@ struct call_site {
 	enum call_site_kind kind;
 };
 
-int call_sites_find(const struct symbol_range *parent, unsigned long target,
+const char *call_site_kind_name(enum call_site_kind kind);
+int call_sites_find(const struct symbol_range *range, unsigned long target,
 		    struct call_site **sites);
 unsigned long call_site_before(unsigned long return_ip);
 

@@ -22,6 +22,13 @@
 #include <linux/panic.h>
 #endif
 
+/* 5f60d5f6bbc1 ("move asm/unaligned.h to linux/unaligned.h"), 6.12 */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#include <asm/unaligned.h>
+#else
+#include <linux/unaligned.h>
+#endif
+
 /*
  * The range is what the tests cover. A newer kernel most likely works; build
  * with KCFLAGS=-DMEMEVENTS_HOOK_ANY_KERNEL to try one.
@@ -79,6 +86,32 @@ static __always_inline void compat_set_ip(struct compat_ftrace_regs *fregs,
 #endif
 #else
 	ftrace_regs_set_instruction_pointer(fregs, ip);
+#endif
+}
+
+/**
+ * compat_first_argument() - the first argument of the traced call
+ * @fregs: the registers the handler was given
+ *
+ * Context: the ftrace handler.
+ * Return: the argument.
+ *
+ * The accessor came with 94d095ffa0e1, 6.2, too. Before, struct ftrace_regs is a
+ * struct pt_regs, but ftrace_get_regs() gives none that was not saved whole.
+ */
+static __always_inline void *
+compat_first_argument(struct compat_ftrace_regs *fregs)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
+	return (void *)regs_get_kernel_argument(fregs, 0);
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#ifdef CONFIG_HAVE_DYNAMIC_FTRACE_WITH_ARGS
+	return (void *)regs_get_kernel_argument(&fregs->regs, 0);
+#else
+	return (void *)regs_get_kernel_argument(ftrace_get_regs(fregs), 0);
+#endif
+#else
+	return (void *)ftrace_regs_get_argument(fregs, 0);
 #endif
 }
 

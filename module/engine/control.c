@@ -28,17 +28,6 @@ static DEFINE_MUTEX(add_lock);
 static struct dentry *root_dir;
 static struct dentry *parents_dir;
 
-static int store_bool(const char *what, char *input, size_t len, bool *value)
-{
-	int err = input_bool(input, len, value);
-
-	if (err)
-		pr_warn_ratelimited(
-			"%s: not a boolean: write one of 1 0 y n on off\n",
-			what);
-	return err;
-}
-
 static int store_symbol(const char *what, char *input, size_t len, char **name)
 {
 	int err = input_symbol(input, len, name);
@@ -56,12 +45,12 @@ static int enabled_show(struct seq_file *m, void *unused)
 	return 0;
 }
 
-static int enabled_store(void *private, char *input, size_t len)
+static int enabled_store(struct file *file, char *input, size_t len)
 {
 	bool on;
 	int err;
 
-	err = store_bool("enabled", input, len, &on);
+	err = control_store_bool("enabled", input, len, &on);
 	return err ?: hook_switch(on);
 }
 
@@ -90,7 +79,7 @@ static int banner_file_show(struct seq_file *m, void *unused)
 	return 0;
 }
 
-static int banner_file_store(void *private, char *input, size_t len)
+static int banner_file_store(struct file *file, char *input, size_t len)
 {
 	int n;
 
@@ -136,94 +125,12 @@ static int other_last_show(struct seq_file *m, void *unused)
 CONTROL_FILE_OPEN(other_last);
 static CONTROL_FILE_READ_FOPS(other_last);
 
-static int redirect_show(struct seq_file *m, void *unused)
-{
-	seq_printf(m, "%c\n", control_y_or_n(parent_redirects(m->private)));
-	return 0;
-}
-
-static int redirect_store(void *private, char *input, size_t len)
-{
-	bool redirect;
-	int err;
-
-	err = store_bool("redirect", input, len, &redirect);
-	if (err)
-		return err;
-	if (mutex_lock_killable(&parents_lock))
-		return -EINTR;
-	parents_set_redirect(private, redirect);
-	mutex_unlock(&parents_lock);
-	return 0;
-}
-
-CONTROL_FILE_OPEN(redirect);
-CONTROL_FILE_WRITE(redirect, -EINVAL);
-static CONTROL_FILE_READ_WRITE_FOPS(redirect);
-
-static int hits_show(struct seq_file *m, void *unused)
-{
-	seq_printf(m, "%lu\n", parent_hits(m->private, NULL));
-	return 0;
-}
-
-CONTROL_FILE_OPEN(hits);
-static CONTROL_FILE_READ_FOPS(hits);
-
-static int redirected_show(struct seq_file *m, void *unused)
-{
-	unsigned long redirected;
-
-	parent_hits(m->private, &redirected);
-	seq_printf(m, "%lu\n", redirected);
-	return 0;
-}
-
-CONTROL_FILE_OPEN(redirected);
-static CONTROL_FILE_READ_FOPS(redirected);
-
-static int range_show(struct seq_file *m, void *unused)
-{
-	const struct parent *parent = m->private;
-
-	seq_printf(m, "0x%lx 0x%lx\n",
-		   control_file_addr(m, parent->range.start),
-		   control_file_addr(m, parent->range.end));
-	return 0;
-}
-
-CONTROL_FILE_OPEN(range);
-static CONTROL_FILE_READ_FOPS(range);
-
-static int call_sites_show(struct seq_file *m, void *unused)
-{
-	static const char *const kinds[] = {
-		[CALL_SITE_CALL] = "call",
-		[CALL_SITE_TAIL] = "tail",
-		[CALL_SITE_PROBED] = "probed",
-	};
-	const struct parent *parent = m->private;
-	unsigned int i;
-
-	for (i = 0; i < parent->nr_sites; i++) {
-		const struct call_site *site = &parent->sites[i];
-
-		seq_printf(m, "0x%lx %s+0x%lx %s\n",
-			   control_file_addr(m, site->addr), parent->name,
-			   site->addr - parent->range.start, kinds[site->kind]);
-	}
-	return 0;
-}
-
-CONTROL_FILE_OPEN(call_sites);
-static CONTROL_FILE_READ_FOPS(call_sites);
-
-static int reset_store(void *private, char *input, size_t len)
+static int reset_store(struct file *file, char *input, size_t len)
 {
 	bool yes;
 	int err;
 
-	err = store_bool("reset", input, len, &yes);
+	err = control_store_bool("reset", input, len, &yes);
 	if (err)
 		return err;
 	if (!yes) {
@@ -241,22 +148,18 @@ static int reset_store(void *private, char *input, size_t len)
 CONTROL_FILE_WRITE(reset, -EINVAL);
 static CONTROL_FILE_WRITE_FOPS(reset);
 
-struct control_file {
-	const char *name;
-	umode_t mode;
-	const struct file_operations *fops;
-};
-
-static const struct control_file parent_files[] = {
-	{ "redirect", 0600, &control_redirect_fops },
-	{ "hits", 0400, &control_hits_fops },
-	{ "redirected", 0400, &control_redirected_fops },
-	{ "range", 0400, &control_range_fops },
-	{ "call_sites", 0400, &control_call_sites_fops },
-};
-
-static int create_files(struct dentry *dir, const struct control_file *files,
-			int nr, void *private)
+/**
+ * control_create_files() - make the files of a directory
+ * @dir: the directory
+ * @files: what files
+ * @nr: their number
+ * @private: for their inodes
+ *
+ * Context: may sleep.
+ * Return: 0 or what debugfs says; then some of them may be there.
+ */
+int control_create_files(struct dentry *dir, const struct control_file *files,
+			 int nr, void *private)
 {
 	const struct dentry *file;
 	int i;
@@ -267,34 +170,6 @@ static int create_files(struct dentry *dir, const struct control_file *files,
 		if (IS_ERR(file))
 			return PTR_ERR(file);
 	}
-	return 0;
-}
-
-static int create_parent_dir(struct parent *parent)
-{
-	struct dentry *dir;
-	int err;
-
-	dir = debugfs_create_dir(parent->name, parents_dir);
-	err = PTR_ERR_OR_ZERO(dir);
-	if (err == -EEXIST) {
-		pr_warn_ratelimited(
-			"%s: a file of it is still in use since it was removed\n",
-			parent->name);
-		return err;
-	}
-	if (!err) {
-		err = create_files(dir, parent_files, ARRAY_SIZE(parent_files),
-				   parent);
-		if (err)
-			debugfs_remove(dir);
-	}
-	if (err) {
-		pr_warn_ratelimited("%s: no directory (%d)\n", parent->name,
-				    err);
-		return err;
-	}
-	parent->dir = dir;
 	return 0;
 }
 
@@ -339,7 +214,7 @@ static int add_parent(const char *name, bool redirect, bool unique)
 	if (err)
 		goto err_free;
 
-	err = create_parent_dir(parent);
+	err = control_create_parent_dir(parent, parents_dir);
 	if (err)
 		goto err_free;
 	err = publish(parent);
@@ -378,7 +253,7 @@ int control_add_parent(const char *name, bool redirect, bool unique)
 	return err;
 }
 
-static int add_parent_store(void *private, char *input, size_t len)
+static int add_parent_store(struct file *file, char *input, size_t len)
 {
 	char *name;
 	int err;
@@ -394,7 +269,7 @@ static CONTROL_FILE_WRITE_FOPS(add_parent);
  * Off the list first, so that nobody else finds it. Then its files, which waits
  * for those who read them. Then the parent, which both may use until then.
  */
-static int remove_parent_store(void *private, char *input, size_t len)
+static int remove_parent_store(struct file *file, char *input, size_t len)
 {
 	struct parent *parent;
 	char *name;
@@ -428,6 +303,10 @@ static const struct control_file root_files[] = {
 	{ "stats", 0400, &control_stats_fops },
 	{ "target", 0400, &control_target_fops },
 	{ "why", 0400, &control_why_fops },
+	{ "only", 0600, &control_only_fops },
+	{ "readers", 0600, &control_readers_fops },
+	{ "hold", 0600, &control_hold_fops },
+	{ "callers", 0400, &control_callers_fops },
 	{ "banner", 0600, &control_banner_file_fops },
 	{ "other_hits", 0400, &control_other_hits_fops },
 	{ "other_last", 0400, &control_other_last_fops },
@@ -441,7 +320,8 @@ static int create_tree(void)
 	parents_dir = debugfs_create_dir("parents", root_dir);
 	if (IS_ERR(parents_dir))
 		return PTR_ERR(parents_dir);
-	return create_files(root_dir, root_files, ARRAY_SIZE(root_files), NULL);
+	return control_create_files(root_dir, root_files,
+				    ARRAY_SIZE(root_files), NULL);
 }
 
 /**

@@ -5,13 +5,40 @@
 
 #include <linux/fs.h>
 
-/* In the files named for them: control.c puts them into the tree. */
-extern const struct file_operations control_stats_fops;
-extern const struct file_operations control_why_fops;
+struct dentry;
+struct parent;
 
 int control_init(void);
 int control_add_parent(const char *name, bool redirect, bool unique);
 void control_open(void);
 void control_exit(void);
+
+/* What follows is for the files of the tree only, control_*.c. */
+
+/**
+ * struct control_file - a file of the tree
+ * @name: its name
+ * @mode: its mode
+ * @fops: its operations
+ */
+struct control_file {
+	const char *name;
+	umode_t mode;
+	const struct file_operations *fops;
+};
+
+int control_create_files(struct dentry *dir, const struct control_file *files,
+			 int nr, void *private);
+int control_create_parent_dir(struct parent *parent,
+			      struct dentry *parents_dir);
+
+extern const struct file_operations control_callers_fops;
+extern const struct file_operations control_hold_fops;
+/* control_scope.c */
+extern const struct file_operations control_only_fops;
+extern const struct file_operations control_readers_fops;
+/* control_report.c */
+extern const struct file_operations control_stats_fops;
+extern const struct file_operations control_why_fops;
 
 #endif /* _MEMEVENTS_HOOK_CONTROL_H */

@@ -27,11 +27,17 @@ static bool open_for_users;
  */
 void control_files_open(void)
 {
-	/* Pairs with the acquire in check_open(): what they show is there. */
+	/* Pairs with the acquire in control_file_check_open(): what they show is there. */
 	smp_store_release(&open_for_users, true);
 }
 
-static int check_open(void)
+/**
+ * control_file_check_open() - may the files be opened?
+ *
+ * Context: any.
+ * Return: 0, -ENODEV while the module is still loading.
+ */
+int control_file_check_open(void)
 {
 	/* Pairs with the release in control_files_open(). */
 	return smp_load_acquire(&open_for_users) ? 0 : -ENODEV;
@@ -49,7 +55,7 @@ static int check_open(void)
 int control_file_open(struct inode *inode, struct file *file,
 		      control_show_fn show)
 {
-	int err = check_open();
+	int err = control_file_check_open();
 
 	if (err)
 		return err;
@@ -83,7 +89,7 @@ void control_file_allow_pwrite(struct file *file)
  */
 int control_file_open_to_write(struct inode *inode, struct file *file)
 {
-	return check_open();
+	return control_file_check_open();
 }
 
 /**
@@ -113,8 +119,8 @@ loff_t control_file_seek(struct file *file, loff_t offset, int whence)
  * @count: its length in bytes
  * @ppos: the file's offset, which neither matters nor moves
  * @too_long: the error for more than a page
- * @store: acts on it; given the inode's i_private, a NUL-terminated copy of the
- *	input that it may change, and the length of that in bytes. Says in the
+ * @store: acts on it; given the file, a NUL-terminated copy of the input that it
+ *	may change, and the length of that in bytes. Says in the
  *	kernel log why it refuses
  *
  * Each write() is one whole command.
@@ -136,11 +142,34 @@ ssize_t control_file_write(struct file *file, const char __user *ubuf,
 				    file, count, err);
 		return err;
 	}
-	err = store(file_inode(file)->i_private, input, count);
+	err = store(file, input, count);
 	kfree(input);
 	if (err)
 		return err;
 	return count;
+}
+
+/**
+ * control_store_bool() - read a boolean that was written to a file
+ * @what: the file's name
+ * @input: what was written; changed
+ * @len: its length in bytes
+ * @value: set to what it says; untouched on error
+ *
+ * Why it failed is said in the kernel log.
+ *
+ * Context: any.
+ * Return: 0 or -EINVAL.
+ */
+int control_store_bool(const char *what, char *input, size_t len, bool *value)
+{
+	int err = input_bool(input, len, value);
+
+	if (err)
+		pr_warn_ratelimited(
+			"%s: not a boolean: write one of 1 0 y n on off\n",
+			what);
+	return err;
 }
 
 /**

@@ -14,10 +14,11 @@ static inline char control_y_or_n(bool value)
 }
 
 typedef int (*control_show_fn)(struct seq_file *m, void *unused);
-typedef int (*control_store_fn)(void *private, char *input, size_t len);
+typedef int (*control_store_fn)(struct file *file, char *input, size_t len);
 
 void control_files_open(void);
 
+int control_file_check_open(void);
 int control_file_open(struct inode *inode, struct file *file,
 		      control_show_fn show);
 void control_file_allow_pwrite(struct file *file);
@@ -26,6 +27,7 @@ loff_t control_file_seek(struct file *file, loff_t offset, int whence);
 ssize_t control_file_write(struct file *file, const char __user *ubuf,
 			   size_t count, loff_t *ppos, int too_long,
 			   control_store_fn store);
+int control_store_bool(const char *what, char *input, size_t len, bool *value);
 unsigned long control_file_addr(const struct seq_file *m, unsigned long addr);
 
 /*

@@ -14,6 +14,7 @@
 #include "hook.h"
 #include "lookup.h"
 #include "parents.h"
+#include "scope.h"
 #include "symbol.h"
 
 /* Width of "0x" and the digits of an address. */
@@ -31,6 +32,39 @@ static void stats_addr(struct seq_file *m, unsigned long addr)
 static int digits(unsigned long n)
 {
 	return snprintf(NULL, 0, "%lu", n);
+}
+
+/* A line each for the scope and for the budgets, where there are any. */
+static void stats_scope(struct seq_file *m)
+{
+	const struct parent *parent;
+	enum scope_part part;
+	bool any = false;
+	unsigned int i;
+
+	if (scope_is_set()) {
+		seq_putc(m, '#');
+		for (part = 0; part < SCOPE_PARTS; part++) {
+			const struct cgroup_name *name = scope_get(part);
+
+			if (!name)
+				continue;
+			seq_printf(m, " %s=", scope_part_name(part));
+			cgroup_name_show(m, name);
+		}
+		seq_putc(m, '\n');
+	}
+	for (i = 0; (parent = parents_nth(i)); i++) {
+		const int times = atomic_read(&parent->times);
+
+		if (times == PARENT_NO_LIMIT)
+			continue;
+		seq_printf(m, "%s %s=%d", any ? "" : "# times", parent->name,
+			   times);
+		any = true;
+	}
+	if (any)
+		seq_putc(m, '\n');
 }
 
 static int stats_show(struct seq_file *m, void *unused)
@@ -54,6 +88,7 @@ static int stats_show(struct seq_file *m, void *unused)
 		   control_y_or_n(hook_is_on()), hook_target.symbol,
 		   control_file_addr(m, range->start),
 		   control_file_addr(m, range->end));
+	stats_scope(m);
 	seq_printf(m, "%-*s  %-*s %-*s redirect %*s redirected\n", width,
 		   "# parent", ADDR_WIDTH, "start", ADDR_WIDTH, "end",
 		   hits_width, "hits");
@@ -124,56 +159,99 @@ static const char *why_unlisted(unsigned long parent_ip)
 	return NULL;
 }
 
-static void why_line(struct seq_file *m, const char *symbol,
-		     const char *const *reasons, int nr)
-{
-	const char *separator = ": ";
-	int i;
+/* The line of one symbol, as its reasons are found. */
+struct why {
+	struct seq_file *m;
+	bool ok;
+};
 
+static struct why why_begin(struct seq_file *m, const char *symbol)
+{
 	seq_puts(m, symbol);
-	for (i = 0; i < nr; i++) {
-		if (!reasons[i])
+	return (struct why){ .m = m, .ok = true };
+}
+
+/* NULL is no reason. */
+static void why_say(struct why *why, const char *reason)
+{
+	if (!reason)
+		return;
+	seq_printf(why->m, "%s%s", why->ok ? ": " : "; ", reason);
+	why->ok = false;
+}
+
+static void why_end(struct why *why)
+{
+	seq_puts(why->m, why->ok ? ": ok\n" : "\n");
+}
+
+/* With parents_lock held. */
+static void why_scope(struct why *why)
+{
+	enum scope_part part;
+
+	for (part = 0; part < SCOPE_PARTS; part++) {
+		const struct cgroup_name *name = scope_get(part);
+
+		if (!name || !cgroup_name_is_deleted(name))
 			continue;
-		seq_printf(m, "%s%s", separator, reasons[i]);
-		separator = "; ";
+		why_say(why, scope_part_name(part));
+		seq_printf(why->m, ": %s deleted", name->path);
 	}
-	seq_puts(m, *separator == ':' ? ": ok\n" : "\n");
+}
+
+static const char *why_no_time(const struct parent *parent)
+{
+	return atomic_read(&parent->times) ? NULL : "times used up";
+}
+
+/* With parents_lock held. @hook and @target say why none of all calls is routed. */
+static void why_parent(struct seq_file *m, const struct parent *parent,
+		       bool hook, bool target, const char *unlisted)
+{
+	struct why why = why_begin(m, parent->name);
+
+	/* The target's line says these at length. */
+	why_say(&why, hook ? NULL : "hook off");
+	why_say(&why, target ? NULL : "no call can come");
+	if (parent_redirects(parent)) {
+		why_scope(&why);
+		why_say(&why, why_no_time(parent));
+	} else {
+		why_say(&why, "redirect off");
+	}
+	why_say(&why, why_no_call(parent));
+	why_say(&why, why_cold(parent));
+	why_say(&why, unlisted);
+	why_end(&why);
 }
 
 static int why_show(struct seq_file *m, void *unused)
 {
-	const char *target[] = {
-		hook_why(),
-		hook_target.no_call ? hook_target.no_call() : NULL,
-	};
+	const char *hook = hook_why();
+	const char *target = hook_target.no_call ? hook_target.no_call() : NULL;
 	const struct parent *parent;
 	const char *unlisted;
 	unsigned long last;
+	struct why why;
 	unsigned int i;
-
-	why_line(m, hook_target.symbol, target, ARRAY_SIZE(target));
 
 	if (mutex_lock_killable(&parents_lock))
 		return -EINTR;
 	last = lookup_last_unlisted();
 	mutex_unlock(&parents_lock);
+	/* Asks kprobes, and so is done without the lock. */
 	unlisted = why_unlisted(last);
 
 	if (mutex_lock_killable(&parents_lock))
 		return -EINTR;
-	for (i = 0; (parent = parents_nth(i)); i++) {
-		const char *reasons[] = {
-			/* The target's line says it at length. */
-			target[0] ? "hook off" : NULL,
-			target[1] ? "no call can come" : NULL,
-			parent_redirects(parent) ? NULL : "redirect off",
-			why_no_call(parent),
-			why_cold(parent),
-			unlisted,
-		};
-
-		why_line(m, parent->name, reasons, ARRAY_SIZE(reasons));
-	}
+	why = why_begin(m, hook_target.symbol);
+	why_say(&why, hook);
+	why_say(&why, target);
+	why_scope(&why);
+	why_end(&why);
+	for (i = 0; (parent = parents_nth(i)); i++)
+		why_parent(m, parent, !hook, !target, unlisted);
 	mutex_unlock(&parents_lock);
 	return 0;
 }

@@ -11,9 +11,10 @@
 # (KBUILD_MODNAME): each such module has its own copy of the engine.
 
 engine := $(addprefix engine/, \
-	main.o hook.o lookup.o parents.o parent.o symbol.o symbol_names.o call_sites.o \
-	banner.o control.o control_file.o control_report.o input.o \
-	trace.o)
+	main.o params.o hook.o lookup.o parents.o parent.o scope.o cgroup_name.o \
+	symbol.o symbol_names.o call_sites.o banner.o input.o trace.o \
+	control.o control_file.o control_parent.o control_report.o \
+	control_callers.o control_hold.o control_scope.o)
 
 engine_src := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 

@@ -20,6 +20,7 @@
 #include "hook.h"
 #include "lookup.h"
 #include "parents.h"
+#include "scope.h"
 #include "trace.h"
 
 /* Which of the target's replacements is in use: chosen before the hook is first on. */
@@ -77,8 +78,9 @@ static noinline notrace void trace_route(unsigned long ip,
 
 /*
  * The calls that are not cached: those that no decoded call of a listed parent
- * makes, and all of them while the hook is disarmed or the tracepoint is on (see
- * trace.h). Takes the handler's arguments as they are, so that handing over to
+ * makes, those of a parent that redirects within a scope or a budget, and all of
+ * them while the hook is disarmed or the tracepoint is on (see trace.h). A call
+ * that is out of scope takes nothing from the budget. Takes the handler's arguments as they are, so that handing over to
  * it is a jump.
  */
 static noinline __noclone notrace void
@@ -86,7 +88,8 @@ route_slow(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *op,
 	   struct compat_ftrace_regs *fregs)
 {
 	struct parent *parent = lookup_search(parent_ip);
-	const bool redirect = parent_redirects(parent);
+	const bool redirect = parent_redirects(parent) && scope_covers(fregs) &&
+			      parent_take_time(parent);
 
 	send(parent, redirect, fregs);
 	/* The hidden row has no name. */
@@ -251,6 +254,15 @@ static int switch_off(void)
 	return 0;
 }
 
+static int switch_to(bool to)
+{
+	if (to != on)
+		return to ? switch_on() : switch_off();
+	if (!to)
+		WRITE_ONCE(refused, 0);
+	return 0;
+}
+
 /**
  * hook_switch() - put the hook into the kernel or take it out
  * @to: the state to have; having it already is no error
@@ -275,11 +287,26 @@ int hook_switch(bool to)
 
 	if (mutex_lock_killable(&hook_lock))
 		return -EINTR;
-	err = 0;
-	if (to != on)
-		err = to ? switch_on() : switch_off();
-	else if (!to)
-		WRITE_ONCE(refused, 0);
+	err = switch_to(to);
+	mutex_unlock(&hook_lock);
+	return err;
+}
+
+/**
+ * hook_switch_off() - take the hook out, also for a task that is being killed
+ *
+ * As hook_switch(false), but for the wait for another switch, which cannot be
+ * interrupted.
+ *
+ * Context: may sleep, for several grace periods of RCU.
+ * Return: as hook_switch().
+ */
+int hook_switch_off(void)
+{
+	int err;
+
+	mutex_lock(&hook_lock);
+	err = switch_to(false);
 	mutex_unlock(&hook_lock);
 	return err;
 }

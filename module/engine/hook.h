@@ -7,6 +7,8 @@
 
 #include "symbol.h"
 
+struct cgroup;
+
 /**
  * struct hook_target - the function to hook, as its file describes it
  * @symbol: its name
@@ -20,6 +22,9 @@
  * @banner: what the banner says by default
  * @redirect: comma list of the parents redirected by default
  * @observe: comma list of the parents only counted by default
+ * @cgroup_of: if not NULL, tells from the first argument of a call which cgroup
+ *	it is about, so that redirection can be narrowed to one. Called from the
+ *	handler: must be notrace and must not sleep
  * @no_call: if not NULL, says why no call to the function can come; NULL where
  *	calls can come. May sleep
  */
@@ -31,6 +36,7 @@ struct hook_target {
 	const char *banner;
 	const char *redirect;
 	const char *observe;
+	struct cgroup *(*cgroup_of)(const void *argument);
 	const char *(*no_call)(void);
 };
 
@@ -41,6 +47,7 @@ int hook_init(const struct symbol_range *range);
 void hook_exit(void);
 
 int hook_switch(bool on);
+int hook_switch_off(void);
 void hook_use_banner(bool banner);
 bool hook_is_on(void);
 bool hook_is_pinned(void);

@@ -113,6 +113,67 @@ int input_symbol(char *text, size_t len, char **name)
 }
 
 /**
+ * input_number() - read a decimal number
+ * @text: the input; the blanks behind the number are cut off in place
+ * @len: its length in bytes, a terminating NUL not counted
+ * @min: the least that is allowed; the most is INT_MAX
+ * @value: set to what it says; untouched on error
+ *
+ * Context: any.
+ * Return: 0, or -EINVAL for anything else than such a number, with blanks around.
+ */
+int input_number(char *text, size_t len, int min, int *value)
+{
+	const char *word = word_in(text, len);
+	int number;
+
+	if (!word || kstrtoint(word, 10, &number) || number < min)
+		return -EINVAL;
+	*value = number;
+	return 0;
+}
+
+/* The length of what is before one newline at the end, which is cut off. */
+static size_t without_newline(char *text, size_t len)
+{
+	if (len && text[len - 1] == '\n')
+		text[--len] = '\0';
+	return len;
+}
+
+/**
+ * input_path() - read a path that begins with a slash
+ * @text: the input; one newline at its end is cut off in place
+ * @len: its length in bytes, a terminating NUL not counted
+ *
+ * It is taken as it is: any other byte but a control character may be in it.
+ *
+ * Context: any.
+ * Return: the path's length in bytes, 0 for an empty one, -EINVAL where it does
+ * not begin with a slash or holds a control character or a NUL, -ENAMETOOLONG
+ * where it is longer than PATH_MAX - 1 bytes or a component than NAME_MAX.
+ */
+int input_path(char *text, size_t len)
+{
+	size_t i, component = 0, longest = 0;
+
+	len = without_newline(text, len);
+	if (!len)
+		return 0;
+	if (text[0] != '/')
+		return -EINVAL;
+	for (i = 0; i < len; i++) {
+		const unsigned char c = text[i];
+
+		if (c < ' ' || c == 0x7f)
+			return -EINVAL;
+		component = c == '/' ? 0 : component + 1;
+		longest = max(longest, component);
+	}
+	return len < PATH_MAX && longest <= NAME_MAX ? len : -ENAMETOOLONG;
+}
+
+/**
  * input_line() - read one line of printable text
  * @text: the input; one newline at its end is cut off in place
  * @len: its length in bytes, a terminating NUL not counted
@@ -126,8 +187,7 @@ int input_line(char *text, size_t len, size_t max)
 {
 	size_t i;
 
-	if (len && text[len - 1] == '\n')
-		text[--len] = '\0';
+	len = without_newline(text, len);
 	for (i = 0; i < len; i++)
 		if (!isascii(text[i]) || !isprint(text[i]))
 			return -EINVAL;

@@ -31,6 +31,7 @@
 
 #include "lookup.h"
 #include "parents.h"
+#include "scope.h"
 
 /*
  * The address of a variable is the return address of no call, so these match
@@ -104,6 +105,7 @@ noinline notrace struct parent *lookup_search(unsigned long parent_ip)
 /* The sites to be cached, by the low bytes of their return addresses. */
 static void choose_sites(const struct parent_site *sites[LOOKUP_SITES])
 {
+	const bool scoped = scope_is_set();
 	unsigned int i, j;
 
 	for (i = 0; i < LOOKUP_SITES; i++)
@@ -111,7 +113,7 @@ static void choose_sites(const struct parent_site *sites[LOOKUP_SITES])
 	for (i = 1; i < published->nr; i++) {
 		struct parent *parent = published->rows[i].parent;
 
-		if (!parent_settle_sites(parent))
+		if (!parent_settle_sites(parent, scoped))
 			continue;
 		for (j = 0; j < parent->nr_sites; j++) {
 			const struct parent_site *site = &parent->cached[j];
@@ -153,6 +155,38 @@ void lookup_refresh(void)
 	/* Pairs with the address dependency in lookup_is_last_unlisted(). */
 	smp_store_release(&lookup_unlisted,
 			  cache ? &published->last_unlisted : &no_unlisted);
+	/* Pairs with whatever tells the caller of the target that we are done. */
+	smp_mb();
+}
+
+/* Does the cache hold a site of the parent? Those of other parents may fill it. */
+static bool is_cached(const struct parent *parent)
+{
+	unsigned int i;
+
+	for (i = 0; i < parent->nr_sites; i++) {
+		const struct parent_site *site = &parent->cached[i];
+
+		if (lookup_sites[site->parent_ip % LOOKUP_SITES] == site)
+			return true;
+	}
+	return false;
+}
+
+/**
+ * lookup_settle() - bring what the handler finds of one parent in line with its switches
+ * @parent: the parent; listed or not
+ *
+ * A call that begins after this has returned, on any CPU, finds it so.
+ *
+ * Context: may sleep; parents_lock is held, and there is a table.
+ */
+void lookup_settle(struct parent *parent)
+{
+	lockdep_assert_held(&parents_lock);
+
+	if (parent_settle_sites(parent, scope_is_set()) != is_cached(parent))
+		lookup_refresh();
 	/* Pairs with whatever tells the caller of the target that we are done. */
 	smp_mb();
 }

@@ -77,6 +77,7 @@ struct lookup_table *lookup_alloc(unsigned int nr, gfp_t gfp);
 const struct lookup_table *lookup_published(void);
 void lookup_publish(struct lookup_table *new);
 void lookup_refresh(void);
+void lookup_settle(struct parent *parent);
 void lookup_exit(void);
 
 void lookup_arm(bool to);

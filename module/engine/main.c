@@ -6,7 +6,6 @@
 #include <linux/init.h>
 #include <linux/kernel.h>
 #include <linux/module.h>
-#include <linux/moduleparam.h>
 #include <linux/printk.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -15,101 +14,10 @@
 #include "control.h"
 #include "hook.h"
 #include "input.h"
+#include "params.h"
 #include "parents.h"
+#include "scope.h"
 #include "symbol_names.h"
-
-/* As in debugfs: the kernel's own bool takes other words on other versions. */
-static int enabled_param_set(const char *val, const struct kernel_param *kp)
-{
-	char *text;
-	int err;
-
-	if (!val) {
-		*(bool *)kp->arg = true;
-		return 0;
-	}
-	text = kstrdup(val, GFP_KERNEL);
-	if (!text)
-		return -ENOMEM;
-	err = input_bool(text, strlen(text), kp->arg);
-	kfree(text);
-	return err;
-}
-
-static const struct kernel_param_ops enabled_param_ops = {
-	.flags = KERNEL_PARAM_OPS_FL_NOARG,
-	.set = enabled_param_set,
-	.get = param_get_bool,
-};
-
-/**
- * struct parent_list - a parameter that lists parents
- * @name: the parameter's
- * @redirect: what its parents do
- * @given: its value; NULL where the user gave none
- * @fallback: what then holds
- */
-struct parent_list {
-	const char *name;
-	bool redirect;
-	char *given;
-	const char *fallback;
-};
-
-static struct parent_list redirect = { .name = "redirect", .redirect = true };
-static struct parent_list observe = { .name = "observe", .redirect = false };
-
-/* The kernel's own charp ends at 1024 bytes: too short for 256 symbols. */
-static int list_param_set(const char *val, const struct kernel_param *kp)
-{
-	struct parent_list *list = kp->arg;
-	char *text = kstrdup(val, GFP_KERNEL);
-
-	if (!text)
-		return -ENOMEM;
-	kfree(list->given);
-	list->given = text;
-	return 0;
-}
-
-static int list_param_get(char *buffer, const struct kernel_param *kp)
-{
-	const struct parent_list *list = kp->arg;
-	const char *text = list->given ?: list->fallback;
-
-	/* It can be read before init has found out about the defaults. */
-	return scnprintf(buffer, PAGE_SIZE, "%s\n", text ?: "");
-}
-
-static void list_param_free(void *arg)
-{
-	struct parent_list *list = arg;
-
-	kfree(list->given);
-}
-
-static const struct kernel_param_ops list_param_ops = {
-	.set = list_param_set,
-	.get = list_param_get,
-	.free = list_param_free,
-};
-
-static bool enabled = true;
-module_param_cb(enabled, &enabled_param_ops, &enabled, 0444);
-__MODULE_PARM_TYPE(enabled, "bool");
-MODULE_PARM_DESC(enabled, "hook at load (default: Y)");
-
-module_param_cb(redirect, &list_param_ops, &redirect, 0444);
-__MODULE_PARM_TYPE(redirect, "charp");
-MODULE_PARM_DESC(
-	redirect,
-	"parents to redirect, comma list (default: the target's usual one)");
-
-module_param_cb(observe, &list_param_ops, &observe, 0444);
-__MODULE_PARM_TYPE(observe, "charp");
-MODULE_PARM_DESC(
-	observe,
-	"parents to count only, comma list (default: the target's usual one)");
 
 static bool is_listed(const char *name)
 {
@@ -122,7 +30,7 @@ static bool is_listed(const char *name)
 }
 
 /* A name that an explicit list holds is not taken from a default. */
-static int add_item(const struct parent_list *list, char *item)
+static int add_item(const struct param_text *list, bool redirect, char *item)
 {
 	char *name;
 	int err;
@@ -136,11 +44,11 @@ static int add_item(const struct parent_list *list, char *item)
 	}
 	if (!list->given && is_listed(name))
 		return 0;
-	return control_add_parent(name, list->redirect,
+	return control_add_parent(name, redirect,
 				  hook_target.unique && !list->given);
 }
 
-static int add_list(const struct parent_list *list)
+static int add_list(const struct param_text *list, bool redirect)
 {
 	char *copy, *rest, *item;
 	int err = 0;
@@ -151,7 +59,7 @@ static int add_list(const struct parent_list *list)
 
 	rest = *copy ? copy : NULL;
 	while (!err && (item = strsep(&rest, ",")))
-		err = add_item(list, item);
+		err = add_item(list, redirect, item);
 
 	kfree(copy);
 	return err;
@@ -160,11 +68,29 @@ static int add_list(const struct parent_list *list)
 static int add_parents(void)
 {
 	/* Explicit lists first, so that the defaults can give way to them. */
-	const bool observe_first = observe.given && !redirect.given;
-	int err;
+	const bool observe_first = param_observe.given && !param_redirect.given;
+	int err = 0;
 
-	err = add_list(observe_first ? &observe : &redirect);
-	return err ?: add_list(observe_first ? &redirect : &observe);
+	if (observe_first)
+		err = add_list(&param_observe, false);
+	if (!err)
+		err = add_list(&param_redirect, true);
+	if (!err && !observe_first)
+		err = add_list(&param_observe, false);
+	return err;
+}
+
+static int set_scope(void)
+{
+	int err = 0;
+
+	if (param_only.given)
+		err = scope_set(SCOPE_ONLY, param_only.given,
+				strlen(param_only.given));
+	if (!err && param_readers.given)
+		err = scope_set(SCOPE_READERS, param_readers.given,
+				strlen(param_readers.given));
+	return err;
 }
 
 static void announce(void)
@@ -196,8 +122,8 @@ static int __init memevents_hook_init(void)
 	struct symbol_range target;
 	int err;
 
-	redirect.fallback = hook_target.redirect;
-	observe.fallback = hook_target.observe;
+	param_redirect.fallback = hook_target.redirect;
+	param_observe.fallback = hook_target.observe;
 
 	err = symbol_find(hook_target.symbol, &target);
 	if (err)
@@ -216,13 +142,16 @@ static int __init memevents_hook_init(void)
 		if (err)
 			goto err_hook;
 	}
+	err = set_scope();
+	if (err)
+		goto err_hook;
 	err = control_init();
 	if (err)
 		goto err_hook;
 	err = add_parents();
 	if (err)
 		goto err_control;
-	if (enabled) {
+	if (param_enabled) {
 		err = hook_switch(true);
 		if (err && !hook_is_pinned())
 			goto err_control;
@@ -236,6 +165,7 @@ err_control:
 	control_exit();
 err_hook:
 	hook_exit();
+	scope_exit();
 err_parents:
 	symbol_names_exit();
 	parents_exit();
@@ -249,6 +179,7 @@ static void __exit memevents_hook_exit(void)
 {
 	control_exit();
 	hook_exit();
+	scope_exit();
 	symbol_names_exit();
 	parents_exit();
 	banner_exit();

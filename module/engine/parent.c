@@ -107,6 +107,7 @@ struct parent *parent_alloc(const char *name, bool redirect,
 		return ERR_PTR(-ENOMEM);
 
 	assign_bit(PARENT_REDIRECT, &parent->flags, redirect);
+	atomic_set(&parent->times, PARENT_NO_LIMIT);
 	err = symbol_find(name, &parent->range);
 	if (err)
 		goto err_free;
@@ -143,7 +144,7 @@ static void set_flag(unsigned long *flags, bool redirect)
  * @parent: the parent
  * @redirect: the new state
  *
- * The cached sites of a listed parent follow with parent_settle_sites().
+ * The sites in the handler's cache follow with parent_settle_sites().
  *
  * Context: parents_lock is held.
  */
@@ -155,18 +156,28 @@ void parent_set_redirect(struct parent *parent, bool redirect)
 /**
  * parent_settle_sites() - have a handler that finds a site do as the parent says
  * @parent: the parent
+ * @scoped: are its calls redirected only within a scope?
  *
- * The last barrier makes it seen: a call that begins after this has returned, on
- * any CPU, goes the new way.
+ * A handler that has found a site redirects by the site's flag alone, without a
+ * look at scope and budget. So the sites of a parent that redirects within either
+ * may not be cached, and their flags stay as they are: a handler that found one
+ * earlier does what was right then. A flag that stays on does no harm: before the
+ * site is cached again, either it is switched off here or it is right.
+ *
+ * The last barrier makes a change seen: a call that begins after this has
+ * returned, on any CPU, goes the new way.
  *
  * Context: parents_lock is held.
  * Return: true where the sites may be cached.
  */
-bool parent_settle_sites(struct parent *parent)
+bool parent_settle_sites(struct parent *parent, bool scoped)
 {
 	const bool redirect = parent_redirects(parent);
 	unsigned int i;
 
+	if (redirect &&
+	    (scoped || atomic_read(&parent->times) != PARENT_NO_LIMIT))
+		return false;
 	for (i = 0; i < parent->nr_sites; i++)
 		if (test_bit(PARENT_REDIRECT, &parent->cached[i].flags) !=
 		    redirect)

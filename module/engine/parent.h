@@ -3,6 +3,7 @@
 #ifndef _MEMEVENTS_HOOK_PARENT_H
 #define _MEMEVENTS_HOOK_PARENT_H
 
+#include <linux/atomic.h>
 #include <linux/percpu.h>
 #include <linux/types.h>
 
@@ -27,6 +28,9 @@ struct parent;
 /* The one bit in the flags of a parent and of a site: redirect its calls? */
 #define PARENT_REDIRECT 0
 
+/* Of a parent's times: as many calls as come may be redirected. */
+#define PARENT_NO_LIMIT (-1)
+
 /**
  * struct parent_site - an entry of the handler's cache: the parent of one return address
  * @parent_ip: the return address
@@ -43,6 +47,8 @@ struct parent_site {
 /**
  * struct parent - a function whose calls to the target have a row of their own
  * @flags: whether its calls are redirected. Written under parents_lock
+ * @times: how many more calls may be redirected; PARENT_NO_LIMIT. Taken from by
+ *	the handler, written under parents_lock
  * @counters: written by the handler alone, and never reset
  * @reset_at: what the counters stood at when they were last reset. Written
  *	under parents_lock
@@ -58,6 +64,7 @@ struct parent_site {
  */
 struct parent {
 	unsigned long flags;
+	atomic_t times;
 	struct parent_counters __percpu *counters;
 	struct parent_counters reset_at;
 	struct symbol_range range;
@@ -74,8 +81,8 @@ struct parent {
  * parent_redirects() - do a parent's calls go to the replacement?
  * @parent: the parent
  *
- * Who sees the redirection on also sees the replacement that was chosen before
- * it was switched on.
+ * Who sees the redirection on also sees the replacement that was chosen, and the
+ * scope and the budget that were set, before it was switched on.
  *
  * Context: any, the handler among them.
  * Return: true where they do; that may be over already.
@@ -113,13 +120,34 @@ static __always_inline void parent_count(struct parent *parent, bool redirect)
 	this_cpu_inc(parent->counters->calls[redirect]);
 }
 
+/**
+ * parent_take_time() - take one of the calls that may still be redirected
+ * @parent: the parent
+ *
+ * Exact on any number of CPUs: of N concurrent calls at most as many succeed as
+ * may be redirected.
+ *
+ * Context: the handler.
+ * Return: true where the call may be redirected.
+ */
+static __always_inline bool parent_take_time(struct parent *parent)
+{
+	int times = atomic_read(&parent->times);
+
+	do {
+		if (times <= 0)
+			return times == PARENT_NO_LIMIT;
+	} while (!atomic_try_cmpxchg(&parent->times, &times, times - 1));
+	return true;
+}
+
 struct parent *parent_alloc(const char *name, bool redirect,
 			    unsigned long target);
 void parent_free(struct parent *parent);
 void parent_free_rcu(struct parent *parent);
 
 void parent_set_redirect(struct parent *parent, bool redirect);
-bool parent_settle_sites(struct parent *parent);
+bool parent_settle_sites(struct parent *parent, bool scoped);
 unsigned long parent_hits(const struct parent *parent,
 			  unsigned long *redirected);
 void parent_reset(struct parent *parent);

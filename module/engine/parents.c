@@ -171,7 +171,24 @@ void parents_set_redirect(struct parent *parent, bool redirect)
 	lockdep_assert_held(&parents_lock);
 
 	parent_set_redirect(parent, redirect);
-	parent_settle_sites(parent);
+	lookup_settle(parent);
+}
+
+/**
+ * parents_set_times() - set how many more calls of a parent may be redirected
+ * @parent: the parent; listed, or about to be, or just removed
+ * @times: their number, or PARENT_NO_LIMIT
+ *
+ * A call that begins after this has returned, on any CPU, goes the new way.
+ *
+ * Context: parents_lock is held.
+ */
+void parents_set_times(struct parent *parent, int times)
+{
+	lockdep_assert_held(&parents_lock);
+
+	atomic_set(&parent->times, times);
+	lookup_settle(parent);
 }
 
 /**

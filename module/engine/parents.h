@@ -22,6 +22,7 @@ int parents_add(struct parent *parent);
 struct parent *parents_find(const char *name);
 void parents_remove(struct parent *parent);
 void parents_set_redirect(struct parent *parent, bool redirect);
+void parents_set_times(struct parent *parent, int times);
 void parents_reset(void);
 
 struct parent *parents_nth(unsigned int n);

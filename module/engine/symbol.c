@@ -11,7 +11,9 @@
 #include <linux/kallsyms.h>
 #include <linux/kernel.h>
 #include <linux/kprobes.h>
+#include <linux/mm.h>
 #include <linux/seq_file.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 
 #include "symbol.h"
@@ -101,6 +103,50 @@ bool symbol_is_insn(unsigned long addr)
 	return probe_once(&kp) != -EILSEQ;
 }
 
+/* As many probes are registered at a time, and go in one grace period. */
+#define PROBES_MAX 256U
+
+/**
+ * symbol_clear_non_insns() - ask symbol_is_insn() of many addresses
+ * @addrs: the addresses; those where no instruction begins are set to 0
+ * @nr: their number
+ *
+ * Context: may sleep, for a grace period for each PROBES_MAX of them; takes the
+ * locks of kprobes.
+ * Return: 0 or -ENOMEM.
+ */
+int symbol_clear_non_insns(unsigned long *addrs, unsigned int nr)
+{
+	const unsigned int max = min(nr, PROBES_MAX);
+	struct kprobe *probes, **registered;
+	unsigned int i, n;
+
+	registered = kcalloc(max, sizeof(*registered), GFP_KERNEL);
+	probes = kvcalloc(max, sizeof(*probes), GFP_KERNEL);
+	for (; registered && probes && nr; addrs += n, nr -= n) {
+		int count = 0;
+
+		n = min(nr, max);
+		memset(probes, 0, n * sizeof(*probes));
+		for (i = 0; i < n; i++) {
+			int err;
+
+			probes[i].addr = (kprobe_opcode_t *)addrs[i];
+			probes[i].flags = KPROBE_FLAG_DISABLED;
+			err = register_kprobe(&probes[i]);
+			if (!err)
+				registered[count++] = &probes[i];
+			else if (err == -EILSEQ)
+				addrs[i] = 0;
+		}
+		if (count)
+			unregister_kprobes(registered, count);
+	}
+	kvfree(probes);
+	kfree(registered);
+	return nr ? -ENOMEM : 0;
+}
+
 /**
  * symbol_is_function() - is a symbol a function that could be listed?
  * @start: its first byte
@@ -174,6 +220,35 @@ int symbol_find(const char *name, struct symbol_range *range)
 			err);
 		return -EINVAL;
 	}
+}
+
+/* Where a symbol is, whether or not kprobes would take it; NULL where unknown. */
+static void *address_of(const char *name)
+{
+	struct kprobe kp = { .symbol_name = name };
+
+	/* Filled in before anything else is checked. */
+	probe_once(&kp);
+	return kp.addr;
+}
+
+/**
+ * symbol_find_text() - find the text of the core kernel
+ * @range: set to where it is; untouched on error
+ *
+ * Context: may sleep; takes the locks of kprobes.
+ * Return: 0 or -ENOENT.
+ */
+int symbol_find_text(struct symbol_range *range)
+{
+	const unsigned long start = (unsigned long)address_of("_stext");
+	const unsigned long end = (unsigned long)address_of("_etext");
+
+	if (!start || end <= start)
+		return -ENOENT;
+	range->start = start;
+	range->end = end;
+	return 0;
 }
 
 /**

@@ -33,9 +33,11 @@ static inline bool symbol_range_overlaps(const struct symbol_range *a,
 bool symbol_at(unsigned long addr, char *name, struct symbol_range *range);
 bool symbol_starts_at(unsigned long addr);
 bool symbol_is_insn(unsigned long addr);
+int symbol_clear_non_insns(unsigned long *addrs, unsigned int nr);
 bool symbol_is_function(unsigned long start);
 int symbol_look_up(const char *name, struct symbol_range *range);
 int symbol_find(const char *name, struct symbol_range *range);
+int symbol_find_text(struct symbol_range *range);
 void symbol_show(struct seq_file *m, unsigned long addr, unsigned long bare);
 
 #endif /* _MEMEVENTS_HOOK_SYMBOL_H */
