@@ -203,7 +203,7 @@ static void pin(const char *change, int err)
 }
 
 static const char busy[] =
-	"refused: another IPMODIFY user or a direct call has the target, or kernel.ftrace_enabled is 0 (see enabled_functions, kprobes/list, /sys/kernel/livepatch, bpftool link)";
+	"refused: another IPMODIFY user has the target, or a direct call, or kernel.ftrace_enabled is 0 (see enabled_functions, kprobes/list, /sys/kernel/livepatch, bpftool link)";
 
 /*
  * ftrace lists an ops before it asks for IPMODIFY. Where others trace the target,

@@ -14,8 +14,8 @@
  *   it never sleeps voluntarily (hook.c says what it does on kernels that have
  *   no tasks RCU). So tables and parents are freed by call_rcu_tasks().
  *
- * - A site points to a parent and is freed with it. It leaves the cache before
- *   the parent leaves the list for good. A handler that still holds it counts a
+ * - A site points to a parent and is freed with it. It has left the cache when
+ *   the parent is handed to call_rcu_tasks(). A handler that still holds it counts a
  *   call in flight for a parent that is being removed. In the same way, a
  *   handler that still holds @last_unlisted of an old table counts a call in
  *   flight while its parent is being added.
@@ -58,6 +58,7 @@ static struct lookup_table disarmed = {
 const struct parent_site *lookup_sites[LOOKUP_SITES] = {
 	[0 ... LOOKUP_SITES - 1] = &no_site,
 };
+
 const unsigned long *lookup_unlisted = &no_unlisted;
 static struct lookup_table __rcu *in_use = (void __rcu *)&disarmed;
 
@@ -148,9 +149,10 @@ void lookup_refresh(void)
 	for (i = 0; i < LOOKUP_SITES; i++) {
 		const struct parent_site *site = cache ? sites[i] : &no_site;
 
+		if (lookup_sites[i] == site)
+			continue;
 		/* Pairs with the address dependency in lookup_cached(). */
-		if (lookup_sites[i] != site)
-			smp_store_release(&lookup_sites[i], site);
+		smp_store_release(&lookup_sites[i], site);
 	}
 	/* Pairs with the address dependency in lookup_is_last_unlisted(). */
 	smp_store_release(&lookup_unlisted,
