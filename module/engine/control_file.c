@@ -27,7 +27,10 @@ static bool open_for_users;
  */
 void control_files_open(void)
 {
-	/* Pairs with the acquire in control_file_check_open(): what they show is there. */
+	/*
+	 * Pairs with the acquire in control_file_check_open(): what they show is
+	 * there. See litmus/files-open.
+	 */
 	smp_store_release(&open_for_users, true);
 }
 

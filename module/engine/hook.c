@@ -208,7 +208,8 @@ static const char busy[] =
 /*
  * ftrace lists an ops before it asks for IPMODIFY. Where others trace the target,
  * calls go by that list, and reach a handler whose registration is then refused:
- * so the handler is armed when ftrace has granted the hook, and not before.
+ * so the handler is armed when ftrace has granted the hook, and not before: see
+ * litmus/arm-granted.
  */
 static int switch_on(void)
 {
@@ -236,7 +237,7 @@ static int switch_on(void)
 
 /*
  * Disarmed first: while ftrace removes an ops, it hands the target to the next
- * IPMODIFY user before the last handler has ended.
+ * IPMODIFY user before the last handler has ended. See litmus/disarm-seen.
  */
 static int switch_off(void)
 {
@@ -336,7 +337,10 @@ void hook_use_banner(bool banner)
 
 	if (banner && hook_target.replacement_with_banner)
 		chosen = hook_target.replacement_with_banner;
-	/* Pairs with whatever tells the caller of the target that we are done. */
+	/*
+	 * Pairs with whatever tells the caller of the target that we are done:
+	 * see litmus/banner-seen.
+	 */
 	smp_store_mb(replacement, chosen);
 }
 
@@ -435,7 +439,7 @@ static int nothing(void *unused)
  * to; no task can enter the handler any more.
  *
  * With tasks RCU, each task has slept voluntarily or been in user space since,
- * and neither the handler nor the replacement sleeps.
+ * and neither the handler nor the replacement sleeps: see litmus/unload-drain.
  *
  * Without it, kernel code is not preemptible: a task in either holds its CPU
  * until it has left. stop_machine() returns when every CPU has switched to its

@@ -7,7 +7,7 @@
  * - A table is never changed. Whoever adds or removes a parent makes a new one,
  *   publishes it whole, and has the old one freed by RCU. A handler works on one
  *   of the two, and every parent that stays has its row in both: no call is lost
- *   or counted twice.
+ *   or counted twice. See litmus/table-publish and litmus/table-free.
  *
  * - A handler may be preempted, so it is not a reader of ordinary RCU. Like all
  *   code that runs in an ftrace trampoline it is a reader of tasks RCU, because
@@ -18,7 +18,8 @@
  *   the parent is handed to call_rcu_tasks(). A handler that still holds it counts a
  *   call in flight for a parent that is being removed. In the same way, a
  *   handler that still holds @last_unlisted of an old table counts a call in
- *   flight while its parent is being added.
+ *   flight while its parent is being added. See litmus/unlisted-added and
+ *   litmus/unlisted-free.
  *
  * - Until ftrace has granted the hook, and again before ftrace is asked to remove
  *   it, the handler finds the disarmed table: ftrace may call a handler whose
@@ -62,7 +63,7 @@ const struct parent_site *lookup_sites[LOOKUP_SITES] = {
 const unsigned long *lookup_unlisted = &no_unlisted;
 static struct lookup_table __rcu *in_use = (void __rcu *)&disarmed;
 
-/* What decides on it; under parents_lock. */
+/* What decides on it; under parents_lock: see litmus/lock-refresh. */
 static struct lookup_table *published;
 static bool armed;
 static bool bypass;
@@ -151,7 +152,10 @@ void lookup_refresh(void)
 
 		if (lookup_sites[i] == site)
 			continue;
-		/* Pairs with the address dependency in lookup_cached(). */
+		/*
+		 * Pairs with the address dependency in lookup_cached(): see
+		 * litmus/site-publish.
+		 */
 		smp_store_release(&lookup_sites[i], site);
 	}
 	/* Pairs with the address dependency in lookup_is_last_unlisted(). */

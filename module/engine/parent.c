@@ -35,6 +35,8 @@ static void free_callback(struct rcu_head *rcu)
  * parent_free_rcu() - free a parent when no handler can hold it any more
  * @parent: the parent; it is on no list, and its files are gone
  *
+ * See litmus/parent-free.
+ *
  * Context: any but a hard interrupt's.
  */
 void parent_free_rcu(struct parent *parent)
@@ -132,10 +134,16 @@ err_free:
 
 static void set_flag(unsigned long *flags, bool redirect)
 {
-	/* Pairs with compat_test_bit_acquire() in what reads the flag. */
+	/*
+	 * Pairs with compat_test_bit_acquire() in what reads the flag: see
+	 * litmus/redirect-replacement and litmus/scope-redirect.
+	 */
 	smp_mb__before_atomic();
 	assign_bit(PARENT_REDIRECT, flags, redirect);
-	/* Pairs with whatever tells the caller of the target that we are done. */
+	/*
+	 * Pairs with whatever tells the caller of the target that we are done:
+	 * see litmus/redirect-seen and litmus/redirect-message.
+	 */
 	smp_mb__after_atomic();
 }
 
@@ -162,7 +170,8 @@ void parent_set_redirect(struct parent *parent, bool redirect)
  * look at scope and budget. So the sites of a parent that redirects within either
  * may not be cached, and their flags stay as they are: a handler that found one
  * earlier does what was right then. A flag that stays on does no harm: before the
- * site is cached again, either it is switched off here or it is right.
+ * site is cached again, either it is switched off here or it is right. See
+ * litmus/limited-site-kept and litmus/limited-site-back.
  *
  * The last barrier makes a change seen: a call that begins after this has
  * returned, on any CPU, goes the new way.
@@ -201,7 +210,8 @@ static unsigned long sum(const struct parent *parent, bool redirected)
 
 /*
  * The order matters: who sees where the counter stood at a reset must then see
- * a sum at least as large, or the difference would be negative.
+ * a sum at least as large, or the difference would be negative: see
+ * litmus/reset-hits and litmus/reset-redirected.
  */
 static unsigned long calls_since_reset(const struct parent *parent,
 				       bool redirected)

@@ -125,7 +125,7 @@ static __always_inline void parent_count(struct parent *parent, bool redirect)
  * @parent: the parent
  *
  * Exact on any number of CPUs: of N concurrent calls at most as many succeed as
- * may be redirected.
+ * may be redirected. See litmus/budget-take and litmus/budget-set.
  *
  * Context: the handler.
  * Return: true where the call may be redirected.

@@ -238,7 +238,10 @@ void parents_exit(void)
 	struct parent *parent;
 	unsigned int i;
 
-	/* The callbacks of earlier removals are code of this module. */
+	/*
+	 * The callbacks of earlier removals are code of this module: see
+	 * litmus/unload-callbacks.
+	 */
 	compat_rcu_barrier_tasks();
 
 	mutex_lock(&parents_lock);

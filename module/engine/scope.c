@@ -7,7 +7,8 @@
  * that all its calls take the slow way, where the scope is asked for. A call in
  * flight is routed by the scope before the write or by the one after it, never by
  * a mixture: whoever sees a redirection on also sees the scope that was set before
- * it was switched on (see parent_redirects()).
+ * it was switched on (see parent_redirects()). See litmus/scope-publish,
+ * litmus/scope-free, litmus/scope-seen and litmus/scope-redirect.
  */
 #include <linux/err.h>
 #include <linux/mutex.h>

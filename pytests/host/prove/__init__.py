@@ -1,0 +1,1 @@
+"""What the module's comments claim about ordering, checked by herd7: `make prove`."""
