@@ -1,4 +1,4 @@
-"""Other users of the functions we hook: tracers, probes, samplers. Each a context manager.
+"""Visitors: tracers, probes, samplers on the functions that we hook. Each a context manager.
 
 Those that look on yield a function `look(read)`: it calls read() and returns a list of what they
 have seen meanwhile. An empty one, or one with something empty in it, tells that they were not

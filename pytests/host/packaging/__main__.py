@@ -7,7 +7,7 @@ import re
 import sys
 import time
 
-from pytests.host.vm import cache, results, roots
+from pytests.host.vm import cache, progress, results, roots
 from pytests.host.vm.cache import TOP
 from pytests.host.vm.errors import HarnessError
 from pytests.host.vm.kernels import pick
@@ -24,7 +24,8 @@ def _step(what, function):
     """Run one step, tell how it went, and return whether it went well."""
     began = time.monotonic()
     try:
-        function()
+        with progress.step("packaging", what, end=False):
+            function()
         word = "ok"
     except HarnessError as error:
         print(error)

@@ -102,7 +102,7 @@ def run(kernels, names):
                 say(kernel.name, f"left out {boot.name}: for {boot.arch} only")
                 continue
             start = time.monotonic()
-            with progress.step(kernel.name, boot.name):
+            with progress.step(kernel.name, boot.name, end=False):
                 wrong = _one(kernel, boot, built, acceleration)
             seconds = time.monotonic() - start
             say(kernel.name, f"{'failed' if wrong else 'passed'} {boot.name}  {seconds:.1f} s")

@@ -75,7 +75,8 @@ class Comparison:
         self._run_again({mode: self._compare(mode) for mode in (EMPTY, DEFAULT)})
 
     def _one(self, mode, tests, name):
-        with progress.step(self._kernel.name, f"{self._suite.name}, {name}: {len(tests)} files"):
+        with progress.step(self._kernel.name, f"{self._suite.name}, {name}: {len(tests)} files",
+                           end=False):
             done = run(self._kernel, self._suite, mode, tests, self._folder / name)
         for fault in done.wrong:
             self._fault(f"{name}: {fault}")

@@ -78,11 +78,12 @@ class Lines:
 
 
 @contextmanager
-def step(name, what, detail=lambda: ""):
+def step(name, what, detail=lambda: "", end=True):
     """Tell of a step: that it begins, from time to time how far it is, and how long it took.
 
     Args:
         detail: returns how far it is, as text.
+        end: whether its end gets a line, where it took long: the caller may have one of its own.
     """
     start = time.monotonic()
     ended = threading.Event()
@@ -110,5 +111,5 @@ def step(name, what, detail=lambda: ""):
         ticking.join()
         doing(name, None)
     took = time.monotonic() - start
-    if took > LONG:
+    if end and took > LONG:
         say(name, f"{what}: {took:.0f} s")
