@@ -72,9 +72,21 @@ def test_loaded_already(loaded):
 
 def test_a_refused_load(hook):
     """The kernel's own line tells why."""
+    done = local("load", "redirect=an_earlier_one")
+    assert done.returncode and "an_earlier_one: no such symbol" in done.stdout, done.stdout
     done = local("load", "redirect=no_such_symbol")
     assert done.returncode and "no_such_symbol: no such symbol" in done.stdout, done.stdout
+    assert "an_earlier_one" not in done.stdout, done.stdout
     assert not memevents.leftovers()
+
+
+def test_no_capability(hook):
+    """In a container root may not load modules: it is told so."""
+    done = subprocess.run(["setpriv", "--bounding-set", "-sys_module", *script("load")],
+                          cwd=memevents.TOP, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          encoding="utf-8", check=False)
+    assert done.returncode and "no CAP_SYS_MODULE" in done.stdout, done.stdout
+    assert not hook.loaded
 
 
 def test_unload_with_a_file_open(loaded):

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import subprocess
 
 from pytests.lib import kernel_log, memcg, memevents
 
@@ -40,6 +41,15 @@ def said(log, mark, word):
     lines = [line for line in log.module_lines(mark) if word in line]
     assert lines, f"no line with {word!r} in {log.module_lines(mark)}"
     print(f"the kernel log says: {lines[0]}", flush=True)
+
+
+def make_load_refused(words):
+    """`make load` is refused, and says one of the words."""
+    done = subprocess.run(["sh", "module/tools/load.sh"], cwd=memevents.TOP,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    text = done.stdout.decode()
+    print(f"make load: {text}", end="", flush=True)
+    assert done.returncode and any(word in text for word in words), text
 
 
 def nothing_left():

@@ -35,6 +35,7 @@ def check(raise_to):
         if level() != "none":
             common.expect("insmod of an unsigned module", common.errno_of(
                 lambda: memevents.insmod(memevents.KO)), ("EPERM", "EKEYREJECTED"))
+            common.make_load_refused(["the kernel is locked down", "signed by a key it trusts"])
             common.nothing_left()
             return
         hook = memevents.Hook()

@@ -9,6 +9,7 @@ def check():
     with common.watched() as (log, cgroup, originals):
         common.expect("insmod", common.errno_of(lambda: memevents.insmod(memevents.KO)),
                       ("EKEYREJECTED", "ENOKEY"))
+        common.make_load_refused(["signed by a key it trusts"])
         common.nothing_left()
         common.expect("memory.events as ever", cgroup.read_events(), originals[0])
         assert not log.splats(), log.splats()
