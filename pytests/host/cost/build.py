@@ -4,7 +4,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytests.host.vm import cache, image, progress, roots
+from pytests.host.vm import cache, image, machine, progress, roots
 from pytests.host.vm.cache import TOP
 from pytests.host.vm.chroot import run_in
 from pytests.host.vm.errors import HarnessError
@@ -20,7 +20,7 @@ APPLETS = (
     "tail", "test", "tr", "true", "uname", "wc",
 )
 
-CROSS = {"amd64": "", "arm64": "aarch64-linux-gnu-"}
+CROSS = {"arm64": "aarch64-linux-gnu-"}
 
 # Folders with a Kbuild, in the order they are built. The alternatives use the module's headers.
 MODULES = ("module", "no_trace", "pytests/host/cost/alternatives")
@@ -67,7 +67,9 @@ def _make(kernel, release, sysroot, work):
     Raises:
         HarnessError: one of them failed; the message holds what they wrote.
     """
-    gcc = CROSS[kernel.arch] + release.compiler
+    gcc = release.compiler
+    if kernel.arch != machine.arch():
+        gcc = CROSS[kernel.arch] + gcc
     script = (
         "set -e;"
         f" for folder in {' '.join(MODULES)}; do"

@@ -47,7 +47,7 @@ def _checkpatch():
 
 # What kbuild says about compilers, vmlinux and the headers' own files is no finding.
 KBUILD = (
-    "cd /srv/module && make -j2 -C /usr/src/linux-headers-*-amd64 M=$PWD W=1 C=1 modules"
+    "cd /srv/module && make -j2 -C /usr/src/linux-headers-*-a[mr][dm]64 M=$PWD W=1 C=1 modules"
     " > ../log 2>&1; code=$?;"
     " grep -E '^/srv/module/[^:]+:[0-9]+|error:|No rule' ../log | sed s:/srv/::; exit $code"
 )

@@ -7,7 +7,7 @@ import re
 import sys
 import time
 
-from pytests.host.vm import cache, progress, results, roots
+from pytests.host.vm import cache, machine, progress, results, roots
 from pytests.host.vm.cache import TOP
 from pytests.host.vm.errors import HarnessError
 from pytests.host.vm.kernels import pick
@@ -41,6 +41,9 @@ def _version():
 
 def main():
     """Run every step and return the exit code."""
+    if machine.arch() != "amd64":
+        raise HarnessError(f"what is installed and booted here is for amd64: this is an"
+                           f" {machine.arch()} machine")
     cache.remove(WORK)
     WORK.mkdir(parents=True)
     kernels = pick(" ".join(KERNELS))

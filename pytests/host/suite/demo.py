@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from pytests.host.vm import accel, cache, modules, release
+from pytests.host.vm import accel, cache, machine, modules, release
 from pytests.host.vm.cache import TOP
 from pytests.host.vm.image import Content
 from pytests.host.vm.in_guest import run_in_guest
 from pytests.host.vm.kernels import pick
 
 SESSION = Path(__file__).with_name("demo.sh")
-DEFAULT = "6.12"
+DEFAULT = "6.12" if machine.arch() == "amd64" else "6.12-arm64"
 
 
 def run(patterns):

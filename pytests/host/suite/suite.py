@@ -2,13 +2,12 @@
 
 import json
 import os
-import re
 import shlex
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 
-from pytests.host.vm import accel, cache, image, modules, progress, release, results
+from pytests.host.vm import accel, cache, image, machine, modules, progress, release, results
 from pytests.host.vm.cache import TOP
 from pytests.host.vm.errors import HarnessError
 from pytests.host.vm.guest import WALL_LIMIT
@@ -185,14 +184,13 @@ class KernelRun:
 
 
 def workers(kernels):
-    """How many guests may run at once: two a core, as far as memory goes.
+    """How many guests may run at once: two a core, as far as memory (and its limits) go.
 
     A guest is idle more than half of its time: each switch of the hook waits for grace periods.
     """
-    with open("/proc/meminfo", encoding="ascii") as file:
-        memory = int(re.search(r"^MemAvailable: +(\d+) kB$", file.read(), re.MULTILINE)[1]) >> 10
     largest = max(kernel.memory for kernel in kernels)
-    return max(1, min(2 * len(os.sched_getaffinity(0)), memory // (largest * 3 // 2)))
+    return max(1, min(2 * len(os.sched_getaffinity(0)),
+                      machine.available_memory() // (largest * 3 // 2)))
 
 
 def run(kernels, options, strict):

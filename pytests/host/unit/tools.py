@@ -1,22 +1,11 @@
-"""Tests of what make does on the user's machine, on machines that are played: `make selftest`.
-
-A machine is a folder that the tools of module/tools take for the root of the system, and a folder
-of programs that is all they find on PATH: the real ones they need, and played ones.
-"""
+"""Tests of what make does on the user's machine, on machines that are played: `make selftest`."""
 
 import shutil
-import subprocess
-import tempfile
 import unittest
-from pathlib import Path
 
+from pytests.host.unit import played
+from pytests.host.unit.played import RELEASE
 from pytests.host.vm.cache import TOP
-
-RELEASE = "6.12.5-1-amd64"
-
-#: What the tools may run that is not played.
-PROGRAMS = ("awk", "cat", "cp", "echo", "env", "false", "grep", "head", "ls", "make", "mktemp",
-            "pwd", "rm", "sed", "sh", "sort", "tail", "tee", "tr", "true")
 
 GCC = "gcc-14 (Debian 14.2.0-19) 14.2.0"
 CLANG = "Debian clang version 19.1.7 (3)"
@@ -45,39 +34,8 @@ modules modules_install clean:
 """
 
 
-class Machine:
-    """A machine that is played.
-
-    os_release: the text of /etc/os-release.
-    running: what `uname -r` prints, and machine what `uname -m` does.
-    """
-
-    def __init__(self, folder, os_release="ID=debian\n", running=RELEASE, machine="x86_64"):
-        self.root = folder / "root"
-        self.bin = folder / "bin"
-        self.bin.mkdir()
-        for program in PROGRAMS:
-            (self.bin / program).symlink_to(shutil.which(program))
-        self.write("etc/os-release", os_release)
-        self.write("proc/filesystems", "nodev\tdebugfs\n")
-        self.write("proc/mounts", "debugfs /sys/kernel/debug debugfs rw 0 0\n")
-        self.write("proc/self/status", "Name:\tsh\nCapEff:\t000001ffffffffff\n")
-        self.program("id", "echo 0")
-        self.program("uname", f"case $1 in -r) echo {running} ;; -m) echo {machine} ;; esac")
-
-    def write(self, name, text=""):
-        """Write a file of the machine's; the name is without the leading slash."""
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    def program(self, name, script):
-        """Put a program on its PATH, in place of one of that name."""
-        path = self.bin / name
-        path.unlink(missing_ok=True)
-        path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
-        path.chmod(0o755)
+class Machine(played.Machine):
+    """A machine with compilers, kernels to build for, and the tools of module/tools."""
 
     def compiler(self, name, machine="x86_64-linux-gnu"):
         """Put a compiler for a machine there, with its binutils."""
@@ -94,37 +52,19 @@ class Machine:
         self.write(f"{folder}/include/config/auto.conf", config)
         self.write(f"{folder}/include/generated/utsrelease.h",
                    f'#define UTS_RELEASE "{RELEASE}"\n')
+        # as in Debian's headers of 6.1
+        self.write(f"{folder}/include/config/kernel.release", "6.12.5\n")
         return self.root / folder
-
-    def run(self, *command, top=TOP, **environ):
-        """Run a command at the top of a source tree; returns the process, all it said in stdout."""
-        return subprocess.run(
-            command, cwd=top, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",
-            env={"PATH": str(self.bin), "MEMEVENTS_ROOT": str(self.root), **environ}, check=False)
 
     def tool(self, name, *words, **options):
         """Run a tool of module/tools."""
         return self.run("sh", f"module/tools/{name}.sh", *words, **options)
 
 
-class MachineTest(unittest.TestCase):
-    """A machine for each test."""
+class MachineTest(played.MachineTest):
+    """With such a machine."""
 
-    def machine(self, *args, **kwargs):
-        """A new machine."""
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        return Machine(Path(folder.name), *args, **kwargs)
-
-    def refused(self, done, *says):
-        """It failed, and each of the words is in what it said."""
-        self.assertNotEqual(done.returncode, 0, done.stdout)
-        for word in says:
-            self.assertIn(word, done.stdout)
-
-    def passed(self, done):
-        """It did not fail."""
-        self.assertEqual(done.returncode, 0, done.stdout)
+    kind = Machine
 
 
 class HeadersTest(MachineTest):

@@ -8,9 +8,11 @@ import os
 import re
 import subprocess
 import tempfile
+import urllib.parse
+import urllib.request
 from functools import lru_cache
 
-from . import progress
+from . import machine, progress
 from .cache import FOLDER, locked
 from .errors import HarnessError
 from .process import run
@@ -18,12 +20,16 @@ from .process import run
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 APT_HELPER = "/usr/lib/apt/apt-helper"
 
+#: What apt says where the keys on this machine are not those that have signed a suite.
+UNKNOWN_KEY = re.compile(r"NO_PUBKEY|EXPKEYSIG|is not signed|no-public-key|Missing key")
+
 
 @lru_cache(maxsize=None)
 def mirror():
     """The URIs of the archive and of its security archive, as (main, security).
 
-    MIRROR and SECURITY_MIRROR in the environment win over apt's configuration.
+    MIRROR and SECURITY_MIRROR in the environment win over apt's configuration, which on Ubuntu or
+    Devuan names none of Debian's.
 
     Raises:
         HarnessError: apt's configuration names no mirror.
@@ -59,9 +65,34 @@ def acquire_options():
                 "Acquire::http", "Acquire::https", "Acquire::ftp"])
     lines = [line for line in dump.splitlines() if not line.endswith('"";')]
     return "\n".join(
-        [*lines, 'Acquire::Check-Valid-Until "false";', 'Acquire::Retries "3";',
+        [*lines, *_proxies(dump), 'Acquire::Check-Valid-Until "false";', 'Acquire::Retries "3";',
          'Acquire::Languages "none";', 'APT::Install-Recommends "false";', ""]
     )
+
+
+def _proxies(configured):
+    """The proxies that the environment names, as lines of apt.conf: sudo drops the environment.
+
+    Args:
+        configured: apt's configuration, which wins.
+    """
+    for scheme in ("http", "https"):
+        proxy = os.environ.get(f"{scheme}_proxy") or os.environ.get(f"{scheme}_proxy".upper())
+        if not proxy or re.search(f'^Acquire::{scheme}::Proxy "[^"]', configured, re.MULTILINE):
+            continue
+        yield f'Acquire::{scheme}::Proxy "{proxy}";'
+        for host in dict.fromkeys(urllib.parse.urlsplit(uri).hostname for uri in mirror()):
+            if host and urllib.request.proxy_bypass_environment(host):
+                yield f'Acquire::{scheme}::Proxy::{host} "DIRECT";'
+
+
+def explain(error, suite):
+    """The error of a program of apt's, with what to do about it where it is about keys."""
+    if not UNKNOWN_KEY.search(str(error)):
+        return error
+    return HarnessError(
+        f"{error}\nThe keys in {KEYRING} do not know {suite}: install a newer"
+        " debian-archive-keyring than this machine's, from Debian's archive")
 
 
 def _has_suite(uri, suite):
@@ -128,14 +159,17 @@ class Archive:
         """
         with self._alone():
             self._configure()
-            run(["apt-get", "-q", "update"], env=self._environ)
+            try:
+                run(["apt-get", "-q", "update"], env=self._environ)
+            except HarnessError as error:
+                raise explain(error, self.suite) from None
 
     def _configure(self):
         for folder in ("lists/partial", "cache/archives/partial"):
             (self._folder / folder).mkdir(parents=True, exist_ok=True)
         (self._folder / "status").touch()
         (self._folder / "sources.list").write_text(sources(self.suite), encoding="ascii")
-        archs = " ".join(f'"{arch}";' for arch in dict.fromkeys(("amd64", self.arch)))
+        archs = " ".join(f'"{arch}";' for arch in dict.fromkeys((machine.arch(), self.arch)))
         (self._folder / "apt.conf").write_text(
             acquire_options()
             + f'Dir::State::Lists "{self._folder}/lists";\n'
@@ -144,7 +178,8 @@ class Archive:
             f'Dir::Etc::sourcelist "{self._folder}/sources.list";\n'
             'Dir::Etc::sourceparts "/dev/null";\n'
             'Dir::Etc::preferences "/dev/null";\nDir::Etc::preferencesparts "/dev/null";\n'
-            'APT::Architecture "amd64";\nAPT::Get::List-Cleanup "false";\n'
+            f'APT::Architecture "{machine.arch()}";\n'
+            'APT::Get::List-Cleanup "false";\n'
             'APT::Sandbox::User "root";\n'
             f"APT::Architectures {{{archs}}};\n"
             + self._default_release(),

@@ -53,9 +53,10 @@ def run_in(root, name, inside, binds, writable=False, on_line=lambda line: None)
     if not writable:
         lines.append("mount -o remount,bind,ro \"$at\"")
     # LC_CTYPE: where the host has no locale, python sets one that the root may not have. The others
-    # are of a make that has started us; one in the root would take itself for a part of it.
+    # are of a make that has started us, of which one in the root would take itself for a part, or
+    # of other builds of kernels.
     prelude = (
-        "unset LC_CTYPE MAKEFLAGS MFLAGS MAKELEVEL\n"
+        "unset LC_CTYPE MAKEFLAGS MFLAGS MAKELEVEL KBUILD_OUTPUT ARCH CROSS_COMPILE LLVM\n"
         "export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C LC_ALL=C PYTHONUTF8=1\n"
     )
     lines.append(f"exec chroot \"$at\" /bin/sh -c {shlex.quote(prelude + inside)}")

@@ -4,7 +4,7 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import cache, roots
+from . import cache, machine, roots
 from .cache import TOP
 from .modules import FOLDERS
 from .process import as_root, confined, run
@@ -22,7 +22,7 @@ def _make_root(recipe, folder):
     root = folder.with_name(folder.name + ".root")
     cache.remove(root)
     roots.bootstrap(recipe, root)
-    python = root if recipe.arch == "amd64" else guest_root(recipe.suite, "amd64")
+    python = root if recipe.arch == machine.arch() else guest_root(recipe.suite, machine.arch())
     _compile(python, root)
     folder.mkdir()
     pack(root, folder / "root.cpio")

@@ -6,7 +6,9 @@ No release is written down here: `release.py` takes the newest one each suite ha
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from . import machine
 from .errors import HarnessError
+from .progress import say
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,10 @@ KERNELS = (
 )
 
 
+#: The architectures of the kernels that modules are built for on a machine of each architecture.
+BUILT_ON = {"amd64": ("amd64", "arm64"), "arm64": ("arm64",)}
+
+
 def _matches(kernel, pattern):
     """Whether a shell pattern means the kernel: a debug kernel has to be called by its name."""
     if kernel.config:
@@ -81,12 +87,22 @@ def pick(patterns):
 
     An empty string picks all of Debian's own.
 
+    On an arm64 machine those for amd64 are left out, with a word: modules for them are built on
+    amd64.
+
     Raises:
-        HarnessError: a pattern matches no kernel.
+        HarnessError: a pattern matches no kernel, or all that match are left out.
     """
     wanted = patterns.split() or ["*"]
     for pattern in wanted:
         if not any(_matches(kernel, pattern) for kernel in KERNELS):
             names = " ".join(kernel.name for kernel in KERNELS)
             raise HarnessError(f"no kernel matches '{pattern}': there are {names}")
-    return [k for k in KERNELS if any(_matches(k, pattern) for pattern in wanted)]
+    picked = [k for k in KERNELS if any(_matches(k, pattern) for pattern in wanted)]
+    here = [k for k in picked if k.arch in BUILT_ON.get(machine.arch(), ())]
+    left_out = " ".join(k.name for k in picked if k not in here)
+    if not here:
+        raise HarnessError(f"{left_out}: kernels not built for on an {machine.arch()} machine")
+    if left_out:
+        say("left out", f"{left_out}: kernels not built for on an {machine.arch()} machine")
+    return here

@@ -2,7 +2,7 @@
 
 import re
 
-from . import cache
+from . import cache, machine
 from .archive import Archive
 from .process import run
 
@@ -16,7 +16,7 @@ def unpack(suite, folder, parts=()):
     Raises:
         HarnessError: the suite cannot be reached or has no source, or it lacks a part.
     """
-    archive = Archive(suite, "amd64")
+    archive = Archive(suite, machine.arch())
     archive.update()
     package = re.search(r"\blinux-source-\S+?(?=[ ,]|$)", archive.depends("linux-source"))[0]
     cache.remove(folder)

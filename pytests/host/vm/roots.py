@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import cache, progress
-from .archive import acquire_options, sources
+from . import cache, machine, progress
+from .archive import acquire_options, explain, sources
 from .cache import FOLDER
+from .errors import HarnessError
 from .process import as_root, confined, run
 
 
@@ -48,7 +49,7 @@ def _usable(*folders):
 KBUILD = ("base-files", "bash", "dash", "coreutils", "diffutils", "findutils", "gawk", "grep",
           "kmod", "make", "perl", "python3", "sed", "libc6-dev")
 
-CROSS_SUFFIX = {"amd64": "", "arm64": "-aarch64-linux-gnu"}
+CROSS_SUFFIX = {"arm64": "-aarch64-linux-gnu"}
 
 
 def toolchain(kernel, compiler, libraries):
@@ -58,8 +59,9 @@ def toolchain(kernel, compiler, libraries):
         compiler: the Debian package of the compiler.
         libraries: the packages that the kernel's build tools need.
     """
-    compiler += CROSS_SUFFIX[kernel.arch]
-    return Recipe(f"toolchain-{kernel.base_suite}-{compiler}", kernel.base_suite, "amd64",
+    if kernel.arch != machine.arch():
+        compiler += CROSS_SUFFIX[kernel.arch]
+    return Recipe(f"toolchain-{kernel.base_suite}-{compiler}", kernel.base_suite, machine.arch(),
                   (*KBUILD, compiler, *sorted(libraries)), _usable("mnt"))
 
 
@@ -107,14 +109,14 @@ def benchmark(suite, arch):
 
 # Whatever the host is, a linter has one version: what it says differs by that.
 LINT = Recipe(
-    "lint-trixie", "trixie", "amd64",
+    "lint-trixie", "trixie", machine.arch(),
     (*KBUILD,
-     "linux-headers-amd64", "clang-format", "codespell", "cppcheck", "pycodestyle",
+     f"linux-headers-{machine.arch()}", "clang-format", "codespell", "cppcheck", "pycodestyle",
      "python3-pyflakes", "shellcheck", "sparse"),
     _usable("mnt", "opt", "srv"))
 
 # For `make prove`. Of herdtools7 all but herd7 goes, which is 150 MB.
-HERD = Recipe("herd-forky", "forky", "amd64", ("base-files", "dash", "herdtools7"),
+HERD = Recipe("herd-forky", "forky", machine.arch(), ("base-files", "dash", "herdtools7"),
               _usable("mnt", "opt") + ' && find . -name "*7" ! -name herd7 -delete')
 
 # For what `make test-packaging` does: building the package; installing it, where dkms makes its
@@ -167,6 +169,9 @@ def bootstrap(recipe, target):
     base = recipe.suite.replace("-backports", "")
     lines = progress.Lines()
     with progress.step(recipe.name, f"making a root of Debian's {recipe.suite}", lines.last):
-        run(as_root(confined([*command, base, str(target), str(listed)])), on_line=lines.take)
+        try:
+            run(as_root(confined([*command, base, str(target), str(listed)])), on_line=lines.take)
+        except HarnessError as error:
+            raise explain(error, recipe.suite) from None
     options.unlink()
     listed.unlink()
