@@ -1,13 +1,13 @@
-"""The package, DKMS and `make install` on fresh Debian roots: `python3 -m pytests.host.packaging`.
+"""Setup, the package, DKMS and `make install` on fresh roots: `python3 -m pytests.host.packaging`.
 
-Builds the package, installs it for two kernels, and boots one of them to load what DKMS built.
+Asks what the harness finds on other machines than this one, builds the package, installs it for two kernels, and boots one of them to load what DKMS built.
 """
 
 import re
 import sys
 import time
 
-from pytests.host.vm import cache, machine, progress, results, roots
+from pytests.host.vm import archive, cache, machine, progress, results, roots
 from pytests.host.vm.cache import TOP
 from pytests.host.vm.errors import HarnessError
 from pytests.host.vm.kernels import pick
@@ -59,6 +59,8 @@ def main():
         guests.run(which, booted, package, roots.root(roots.FIRMWARE))
 
     good = [_step(what, function) for what, function in (
+        ("setup on Debian, on Ubuntu, in a container",
+         lambda: script("hosts.sh", roots.HOST, WORK / "hosts", MIRROR=archive.mirror()[0])),
         ("make deb, lintian", lambda: script("build.sh", roots.BUILDER, package)),
         (f"install, remove, purge for {facts['RELEASES']}",
          lambda: script("install.sh", user, package, **facts)),

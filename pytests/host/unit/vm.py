@@ -92,6 +92,14 @@ class CacheTest(unittest.TestCase):
         self.assertNotEqual(cache.item("thing", make, "another"), first)
         self.assertEqual(len(made), 2)
 
+    def test_moved_where_only_root_may(self):
+        folder = cache.FOLDER / "parent" / "folder"
+        folder.mkdir(parents=True)
+        with mock.patch.object(cache.os, "rename", side_effect=PermissionError), \
+                mock.patch.object(cache, "as_root", list):
+            cache.move(folder, cache.FOLDER / "moved")
+        self.assertTrue((cache.FOLDER / "moved").is_dir() and not folder.exists())
+
 
 class SourcesTest(unittest.TestCase):
     """What is copied to be built."""

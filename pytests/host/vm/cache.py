@@ -35,6 +35,14 @@ def remove(path):
         path.unlink()
 
 
+def move(path, to):
+    """Rename a file or a tree: one that root owns only root can move out of its parent."""
+    try:
+        os.rename(path, to)
+    except PermissionError:
+        run(as_root(["mv", "-T", "--", path, to]))
+
+
 def key(*inputs):
     """A short name for what an item is made from."""
     return hashlib.sha256("\0".join(str(i) for i in inputs).encode()).hexdigest()[:10]
@@ -57,7 +65,7 @@ def item(name, make, inputs=""):
                 remove(left)
             make(temporary)
             run(["sync", "-f", FOLDER])
-            os.rename(temporary, path)
+            move(temporary, path)
     return path
 
 

@@ -26,7 +26,7 @@ def _make_root(recipe, folder):
     _compile(python, root)
     folder.mkdir()
     pack(root, folder / "root.cpio")
-    root.rename(folder / "root")
+    cache.move(root, folder / "root")
 
 
 def _compile(python_root, root):
