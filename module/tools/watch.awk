@@ -52,7 +52,7 @@ BEGIN {
 		width = 6
 		while ((getline line < stats) > 0) {
 			read = 1
-			if (line ~ /^# [a-z]+=/) {
+			if (line ~ /^#/ && line !~ /^# parent /) {
 				heading[++headings] = substr(line, 3)
 			} else if (line !~ /^#/ && split(line, word) == 6) {
 				row[++count] = line

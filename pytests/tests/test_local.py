@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from pytests.lib import memevents, scale
+from pytests.lib import memcg, memevents, scale
 from pytests.lib.memevents import LOCAL_SHOW, SHOW
 
 
@@ -52,6 +52,15 @@ def test_load_status_unload(hook):
     done = local("unload")
     assert (done.returncode, done.stdout) == (0, "memevents_hook: unloaded\n")
     assert not hook.loaded
+
+
+def test_only(hook, cgroup):
+    """ONLY is the parameter only=, and the scope is shown."""
+    path = cgroup.folder[len(memcg.mount_point()):]
+    done = local("load", env={**os.environ, "ONLY": path})
+    assert done.returncode == 0, done.stdout
+    assert hook.read("only") == path + "\n"
+    assert f"# only={path}\n" in local("status").stdout
 
 
 @pytest.mark.parametrize("command", ["status", "watch", "unload"])

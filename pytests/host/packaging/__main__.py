@@ -1,6 +1,7 @@
 """Setup, the package, DKMS and `make install` on fresh roots: `python3 -m pytests.host.packaging`.
 
-Asks what the harness finds on other machines than this one, builds the package, installs it for two kernels, and boots one of them to load what DKMS built.
+Asks what the harness finds on other machines than this one, builds the package, installs it for two
+kernels, and boots one of them to load what DKMS built.
 """
 
 import re

@@ -483,6 +483,7 @@ class WatchTest(MachineTest):
     STATS = """\
 # enabled=Y target=f range=0x0-0x0
 # only=/task readers=/
+# times parent_a=3
 # parent  start end redirect hits redirected
 parent_a  0x0   0x0 Y        12   12
 [other]   -     -   -        3    -
@@ -505,7 +506,8 @@ parent_a  0x0   0x0 Y        12   12
         lines = done.stdout.splitlines()
         self.assertTrue(lines[0].endswith("enabled=Y target=f range=0x0-0x0"), done.stdout)
         self.assertEqual(lines[1].strip(), "only=/task readers=/")
-        self.assertEqual([line.split()[0] for line in lines[3:6]],
+        self.assertEqual(lines[2].strip(), "times parent_a=3")
+        self.assertEqual([line.split()[0] for line in lines[4:7]],
                          ["parent", "parent_a", "[other]"])
 
 
