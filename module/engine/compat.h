@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What differs between the kernels we build for, and nothing else. This is the
- * only file that tests LINUX_VERSION_CODE (make lint enforces it); every shim
- * has a name of its own, both variants side by side, and says which commit
- * made the difference.
+ * What differs between the kernels that the module is built for, and nothing
+ * else. probe.mk asks the headers, here the answers are used: every shim has a
+ * name of its own, both variants side by side, and says which commit made the
+ * difference. Vendors bring later commits to earlier versions, so this is the only
+ * file that may test a version, and does so where the headers cannot tell.
  */
 #ifndef _MEMEVENTS_HOOK_COMPAT_H
 #define _MEMEVENTS_HOOK_COMPAT_H
@@ -14,31 +15,23 @@
 #include <linux/kernel.h>
 #include <linux/ptrace.h>
 #include <linux/rcupdate.h>
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 11, 0)
+#ifdef HAVE_TRACE_RECURSION
 #include <linux/trace_recursion.h>
 #endif
 /* f39650de687e ("kernel.h: split out panic and oops helpers"), 5.14: test_taint() */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 14, 0)
+#ifdef HAVE_PANIC_H
 #include <linux/panic.h>
 #endif
-
 /* 5f60d5f6bbc1 ("move asm/unaligned.h to linux/unaligned.h"), 6.12 */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
-#include <asm/unaligned.h>
-#else
+#ifdef HAVE_UNALIGNED_H
 #include <linux/unaligned.h>
+#else
+#include <asm/unaligned.h>
 #endif
 
-/*
- * The range is what the tests cover. A newer kernel most likely works; build
- * with KCFLAGS=-DMEMEVENTS_HOOK_ANY_KERNEL to try one.
- */
-#ifndef MEMEVENTS_HOOK_ANY_KERNEL
+/* What the tests cover begins here; no header tells. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 10, 0)
 #error "memevents_hook needs Linux 5.10 or newer"
-#elif LINUX_VERSION_CODE >= KERNEL_VERSION(7, 4, 0)
-#error "newer than 7.3, tested last: try KCFLAGS=-DMEMEVENTS_HOOK_ANY_KERNEL"
-#endif
 #endif
 
 #ifndef CONFIG_KPROBES
@@ -56,10 +49,10 @@
  * d19ad0775dcd ("ftrace: Have the callbacks receive a struct ftrace_regs of
  * pt_regs"), 5.11: the handler's last argument.
  */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
-#define compat_ftrace_regs pt_regs
-#else
+#ifdef HAVE_FTRACE_REGS
 #define compat_ftrace_regs ftrace_regs
+#else
+#define compat_ftrace_regs pt_regs
 #endif
 
 /**
@@ -76,16 +69,14 @@
 static __always_inline void compat_set_ip(struct compat_ftrace_regs *fregs,
 					  unsigned long ip)
 {
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
+#if !defined(HAVE_FTRACE_REGS)
 	instruction_pointer_set(fregs, ip);
-#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
-#ifdef CONFIG_HAVE_DYNAMIC_FTRACE_WITH_ARGS
+#elif defined(HAVE_FTRACE_REGS_SET_IP)
+	ftrace_regs_set_instruction_pointer(fregs, ip);
+#elif defined(CONFIG_HAVE_DYNAMIC_FTRACE_WITH_ARGS)
 	ftrace_instruction_pointer_set(fregs, ip);
 #else
 	instruction_pointer_set(ftrace_get_regs(fregs), ip);
-#endif
-#else
-	ftrace_regs_set_instruction_pointer(fregs, ip);
 #endif
 }
 
@@ -102,16 +93,14 @@ static __always_inline void compat_set_ip(struct compat_ftrace_regs *fregs,
 static __always_inline void *
 compat_first_argument(struct compat_ftrace_regs *fregs)
 {
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
+#if !defined(HAVE_FTRACE_REGS)
 	return (void *)regs_get_kernel_argument(fregs, 0);
-#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
-#ifdef CONFIG_HAVE_DYNAMIC_FTRACE_WITH_ARGS
+#elif defined(HAVE_FTRACE_REGS_GET_ARGUMENT)
+	return (void *)ftrace_regs_get_argument(fregs, 0);
+#elif defined(CONFIG_HAVE_DYNAMIC_FTRACE_WITH_ARGS)
 	return (void *)regs_get_kernel_argument(&fregs->regs, 0);
 #else
 	return (void *)regs_get_kernel_argument(ftrace_get_regs(fregs), 0);
-#endif
-#else
-	return (void *)ftrace_regs_get_argument(fregs, 0);
 #endif
 }
 
@@ -131,7 +120,7 @@ compat_first_argument(struct compat_ftrace_regs *fregs)
  * ftrace_ops"), 5.11: before, a handler that needs no protection against
  * recursion says so; since, only one that needs it does.
  */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
+#ifdef HAVE_FTRACE_RECURSION_SAFE
 #define COMPAT_FTRACE_OPS_FL_NO_RECURSION FTRACE_OPS_FL_RECURSION_SAFE
 #else
 #define COMPAT_FTRACE_OPS_FL_NO_RECURSION 0
@@ -172,10 +161,10 @@ static inline void compat_rcu_barrier_tasks(void)
 static __always_inline int compat_trace_enter(unsigned long ip,
 					      unsigned long parent_ip)
 {
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
-	return 0;
-#else
+#ifdef HAVE_TRACE_RECURSION
 	return ftrace_test_recursion_trylock(ip, parent_ip);
+#else
+	return 0;
 #endif
 }
 
@@ -187,7 +176,7 @@ static __always_inline int compat_trace_enter(unsigned long ip,
  */
 static __always_inline void compat_trace_exit(int entered)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 11, 0)
+#ifdef HAVE_TRACE_RECURSION
 	ftrace_test_recursion_unlock(entered);
 #endif
 }
@@ -196,7 +185,7 @@ static __always_inline void compat_trace_exit(int entered)
  * 2c92ca849fcc ("tracing/treewide: Remove second parameter of
  * __assign_str()"), 6.10.
  */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+#ifdef HAVE_ASSIGN_STR_OF_TWO
 #define compat_assign_str(dst, src) __assign_str(dst, src)
 #else
 #define compat_assign_str(dst, src) __assign_str(dst)
@@ -217,11 +206,11 @@ static __always_inline void compat_trace_exit(int entered)
 static __always_inline bool compat_test_bit_acquire(unsigned int nr,
 						    const unsigned long *flags)
 {
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 0, 0)
+#ifdef HAVE_TEST_BIT_ACQUIRE
+	return test_bit_acquire(nr, flags);
+#else
 	/* Pairs with what its caller says. */
 	return smp_load_acquire(flags) & BIT(nr);
-#else
-	return test_bit_acquire(nr, flags);
 #endif
 }
 

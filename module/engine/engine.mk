@@ -21,6 +21,8 @@ engine_src := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 # trace/define_trace.h includes trace.h by name, so the folder is searched too.
 ccflags-y += -D'pr_fmt(fmt)=KBUILD_MODNAME ": " fmt' -I$(engine_src)
 
+include $(engine_src)/probe.mk
+
 # Where the engine lies in another folder than the module, kbuild's rule does
 # not find the sources. This is its own way to compile, told where they are. The
 # stem has to be engine/NAME, as in the list of objects: kbuild finds the

@@ -87,7 +87,7 @@ static noinline __noclone notrace void
 route_slow(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *op,
 	   struct compat_ftrace_regs *fregs)
 {
-	struct parent *parent = lookup_search(parent_ip);
+	struct parent *parent = lookup_parent(parent_ip);
 	const bool redirect = parent_redirects(parent) && scope_covers(fregs) &&
 			      parent_take_time(parent);
 

@@ -21,10 +21,13 @@
  *   flight while its parent is being added. See litmus/unlisted-added and
  *   litmus/unlisted-free.
  *
+ * - Whoever takes a site out of the cache, but not out of what is known, has the
+ *   calls looked at more closely: because of the tracepoint, a scope or a budget.
+ *
  * - Until ftrace has granted the hook, and again before ftrace is asked to remove
  *   it, the handler finds the disarmed table: ftrace may call a handler whose
  *   registration it then refuses. Every search there ends on the hidden row, and
- *   no site is cached.
+ *   no site is known.
  */
 #include <linux/kernel.h>
 #include <linux/mutex.h>
@@ -55,8 +58,15 @@ static struct lookup_table disarmed = {
 	.rows = { { .parent = &hidden } },
 };
 
-/* What the handler reads. */
-const struct parent_site *lookup_sites[LOOKUP_SITES] = {
+/*
+ * What the handler reads: the sites of all decoded calls, and of them those that
+ * it may route without a closer look.
+ */
+const struct parent_site *lookup_known[LOOKUP_SITES] = {
+	[0 ... LOOKUP_SITES - 1] = &no_site,
+};
+
+const struct parent_site *lookup_cache[LOOKUP_SITES] = {
 	[0 ... LOOKUP_SITES - 1] = &no_site,
 };
 
@@ -71,7 +81,7 @@ static bool bypass;
 static unsigned long earlier_unlisted;
 
 /**
- * lookup_search() - find the parent of a call that is not in the cache
+ * lookup_search() - find the parent of a call by the ranges
  * @parent_ip: the call's return address
  *
  * A return address belongs to the call before it: it may be the first byte
@@ -104,27 +114,47 @@ noinline notrace struct parent *lookup_search(unsigned long parent_ip)
 	return t->rows[0].parent;
 }
 
-/* The sites to be cached, by the low bytes of their return addresses. */
-static void choose_sites(const struct parent_site *sites[LOOKUP_SITES])
+/* An array of sites by the low bytes of their return addresses, as it is to be. */
+struct sites {
+	const struct parent_site *at[LOOKUP_SITES];
+};
+
+static void sites_clear(struct sites *sites)
 {
-	const bool scoped = scope_is_set();
-	unsigned int i, j;
+	unsigned int i;
 
 	for (i = 0; i < LOOKUP_SITES; i++)
-		sites[i] = &no_site;
-	for (i = 1; i < published->nr; i++) {
-		struct parent *parent = published->rows[i].parent;
+		sites->at[i] = &no_site;
+}
 
-		if (!parent_settle_sites(parent, scoped))
+/* The first of several sites with the same low byte stays. */
+static void sites_add(struct sites *sites, const struct parent *parent)
+{
+	unsigned int i;
+
+	for (i = 0; i < parent->nr_sites; i++) {
+		const struct parent_site *site = &parent->cached[i];
+		const struct parent_site **slot =
+			&sites->at[site->parent_ip % LOOKUP_SITES];
+
+		if (*slot == &no_site)
+			*slot = site;
+	}
+}
+
+static void sites_publish(const struct sites *sites,
+			  const struct parent_site **array)
+{
+	unsigned int i;
+
+	for (i = 0; i < LOOKUP_SITES; i++) {
+		if (array[i] == sites->at[i])
 			continue;
-		for (j = 0; j < parent->nr_sites; j++) {
-			const struct parent_site *site = &parent->cached[j];
-			const struct parent_site **slot =
-				&sites[site->parent_ip % LOOKUP_SITES];
-
-			if (*slot == &no_site)
-				*slot = site;
-		}
+		/*
+		 * Pairs with the address dependency in lookup_cached() and
+		 * lookup_parent(): see litmus/site-publish.
+		 */
+		smp_store_release(&array[i], sites->at[i]);
 	}
 }
 
@@ -137,30 +167,31 @@ static void choose_sites(const struct parent_site *sites[LOOKUP_SITES])
  */
 void lookup_refresh(void)
 {
-	static const struct parent_site
-		*sites[LOOKUP_SITES]; /* under parents_lock */
-	const bool cache = armed && !bypass;
+	static struct sites known, cache; /* under parents_lock */
+	const bool scoped = scope_is_set();
+	const bool use_cache = armed && !bypass;
 	unsigned int i;
 
 	lockdep_assert_held(&parents_lock);
 
-	choose_sites(sites);
-	/* A call that leaves the cache has to find the table that is meant. */
-	rcu_assign_pointer(in_use, armed ? published : &disarmed);
-	for (i = 0; i < LOOKUP_SITES; i++) {
-		const struct parent_site *site = cache ? sites[i] : &no_site;
+	sites_clear(&known);
+	sites_clear(&cache);
+	for (i = 1; i < published->nr; i++) {
+		struct parent *parent = published->rows[i].parent;
+		const bool may_be_cached = parent_settle_sites(parent, scoped);
 
-		if (lookup_sites[i] == site)
-			continue;
-		/*
-		 * Pairs with the address dependency in lookup_cached(): see
-		 * litmus/site-publish.
-		 */
-		smp_store_release(&lookup_sites[i], site);
+		if (armed)
+			sites_add(&known, parent);
+		if (use_cache && may_be_cached)
+			sites_add(&cache, parent);
 	}
+	/* Whoever does not find a site finds the table that is meant. */
+	rcu_assign_pointer(in_use, armed ? published : &disarmed);
+	sites_publish(&known, lookup_known);
+	sites_publish(&cache, lookup_cache);
 	/* Pairs with the address dependency in lookup_is_last_unlisted(). */
 	smp_store_release(&lookup_unlisted,
-			  cache ? &published->last_unlisted : &no_unlisted);
+			  use_cache ? &published->last_unlisted : &no_unlisted);
 	/* Pairs with whatever tells the caller of the target that we are done. */
 	smp_mb();
 }
@@ -173,7 +204,7 @@ static bool is_cached(const struct parent *parent)
 	for (i = 0; i < parent->nr_sites; i++) {
 		const struct parent_site *site = &parent->cached[i];
 
-		if (lookup_sites[site->parent_ip % LOOKUP_SITES] == site)
+		if (lookup_cache[site->parent_ip % LOOKUP_SITES] == site)
 			return true;
 	}
 	return false;

@@ -32,7 +32,8 @@ struct lookup_table {
 /* Indexed by the low byte of the return address; no entry is NULL. */
 #define LOOKUP_SITES 256
 
-extern const struct parent_site *lookup_sites[LOOKUP_SITES];
+extern const struct parent_site *lookup_cache[LOOKUP_SITES];
+extern const struct parent_site *lookup_known[LOOKUP_SITES];
 extern const unsigned long *lookup_unlisted;
 
 struct parent *lookup_search(unsigned long parent_ip);
@@ -44,8 +45,8 @@ struct parent *lookup_search(unsigned long parent_ip);
  *
  * The return addresses of the listed parents' decoded calls are cached, but not
  * those of a parent whose calls need a closer look, and none while the hook is
- * disarmed or the tracepoint is on. The ranges are the truth: after a miss
- * lookup_search() is to be asked, and a hit is what it would have answered.
+ * disarmed or the tracepoint is on. After a miss lookup_parent() is to be asked,
+ * and a hit is what it would have answered.
  *
  * Context: the handler; must not sleep voluntarily while it uses the result.
  * Return: true where known.
@@ -53,7 +54,7 @@ struct parent *lookup_search(unsigned long parent_ip);
 static __always_inline bool lookup_cached(unsigned long parent_ip,
 					  const struct parent_site **site)
 {
-	*site = READ_ONCE(lookup_sites[parent_ip % LOOKUP_SITES]);
+	*site = READ_ONCE(lookup_cache[parent_ip % LOOKUP_SITES]);
 	return (*site)->parent_ip == parent_ip;
 }
 
@@ -71,6 +72,27 @@ static __always_inline bool lookup_cached(unsigned long parent_ip,
 static __always_inline bool lookup_is_last_unlisted(unsigned long parent_ip)
 {
 	return READ_ONCE(*READ_ONCE(lookup_unlisted)) == parent_ip;
+}
+
+/**
+ * lookup_parent() - find the parent of a call that is not in the cache
+ * @parent_ip: the call's return address
+ *
+ * The return addresses of all decoded calls are known while the hook is armed.
+ * The ranges are the truth: what is not known is searched for, and what is known
+ * is what a search would have found.
+ *
+ * Context: the handler; must not sleep voluntarily while it uses the result.
+ * Return: what lookup_search() returns.
+ */
+static __always_inline struct parent *lookup_parent(unsigned long parent_ip)
+{
+	const struct parent_site *site =
+		READ_ONCE(lookup_known[parent_ip % LOOKUP_SITES]);
+
+	if (site->parent_ip == parent_ip)
+		return site->parent;
+	return lookup_search(parent_ip);
 }
 
 struct lookup_table *lookup_alloc(unsigned int nr, gfp_t gfp);

@@ -31,7 +31,7 @@ extern struct cgroup_name __rcu *scope[SCOPE_PARTS];
  * @fregs: the handler's last argument
  *
  * Context: the handler, in process context; must not sleep voluntarily. Each part
- * is freed by call_rcu_tasks(), as what lookup_search() returns is.
+ * is freed by call_rcu_tasks(), as what lookup_parent() returns is.
  * Return: true where it is in scope.
  */
 static __always_inline bool scope_covers(struct compat_ftrace_regs *fregs)
@@ -39,19 +39,19 @@ static __always_inline bool scope_covers(struct compat_ftrace_regs *fregs)
 	const struct cgroup_name *only = rcu_dereference_raw(scope[SCOPE_ONLY]);
 	const struct cgroup_name *readers =
 		rcu_dereference_raw(scope[SCOPE_READERS]);
-	bool covers = true;
+	bool covers;
 
-	if (only)
-		covers = cgroup_is_descendant(
-			hook_target.cgroup_of(compat_first_argument(fregs)),
-			only->cgroup);
-	if (covers && readers) {
-		/* The task may be moved, and its old set of cgroups freed. */
-		rcu_read_lock();
-		covers = cgroup_is_descendant(task_dfl_cgroup(current),
-					      readers->cgroup);
-		rcu_read_unlock();
-	}
+	if (only && !cgroup_is_descendant(
+			    hook_target.cgroup_of(compat_first_argument(fregs)),
+			    only->cgroup))
+		return false;
+	if (!readers)
+		return true;
+	/* The task may be moved, and its old set of cgroups freed. */
+	rcu_read_lock();
+	covers =
+		cgroup_is_descendant(task_dfl_cgroup(current), readers->cgroup);
+	rcu_read_unlock();
 	return covers;
 }
 

@@ -81,6 +81,32 @@ listed()
 	echo $#
 }
 
+# The reader stays in the root of the hierarchy: in another cgroup the kernel's own
+# accounting adds to a read.
+costs_of_a_scope()
+{
+	times=$hook/parents/memory_events_show/times
+	mkdir $cgroup/empty
+	echo /bench > $hook/only
+	measure only
+	echo /bench/empty > $hook/only
+	measure only_out
+	echo > $hook/only
+	rmdir $cgroup/empty
+	echo / > $hook/readers
+	measure readers
+	echo /bench > $hook/only
+	measure only_readers
+	echo > $hook/only
+	echo > $hook/readers
+	echo 2147483647 > $times
+	measure times
+	echo 0 > $times
+	measure times_used_up
+	echo -1 > $times
+	measure unscoped
+}
+
 costs_of_the_module()
 {
 	load enabled=N
@@ -97,6 +123,7 @@ costs_of_the_module()
 	echo 'This is from __memory_events_show_new' > $hook/banner
 	measure banner
 	echo > $hook/banner
+	costs_of_a_scope
 	echo memory_events_local_show > $hook/remove_parent
 	measure unlisted
 	echo memory_events_local_show > $hook/add_parent

@@ -11,4 +11,9 @@ static inline void trace_memevents_route(const char *parent,
 {
 }
 
+static inline bool trace_memevents_route_enabled(void)
+{
+	return false;
+}
+
 #endif /* _BENCH_NO_TRACE_H */
