@@ -112,6 +112,22 @@ static void announce(void)
 }
 
 /*
+ * A compiler may inline the target into its callers, as clang does: then it has no
+ * symbol, though a default parent has one.
+ */
+static int find_target(struct symbol_range *range)
+{
+	struct symbol_range parent;
+	int err = symbol_find(hook_target.symbol, range);
+
+	if (err == -ENOENT && *hook_target.redirect &&
+	    !symbol_look_up(hook_target.redirect, &parent))
+		pr_err("%s is inlined by this kernel's compiler: there is no call to redirect\n",
+		       hook_target.symbol);
+	return err;
+}
+
+/*
  * Everything that can fail comes before the hook is armed, which is the last
  * thing that hook_switch() does: a load that fails has counted and redirected
  * nothing. Where ftrace shut itself down while it registered the hook, the module
@@ -125,7 +141,7 @@ static int __init memevents_hook_init(void)
 	param_redirect.fallback = hook_target.redirect;
 	param_observe.fallback = hook_target.observe;
 
-	err = symbol_find(hook_target.symbol, &target);
+	err = find_target(&target);
 	if (err)
 		return err;
 	err = banner_set(hook_target.banner, strlen(hook_target.banner));

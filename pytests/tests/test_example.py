@@ -1,4 +1,4 @@
-"""The worked example of README: the same engine on another function."""
+"""The worked example of module/README.md: the same engine on another function."""
 
 import contextlib
 import ctypes

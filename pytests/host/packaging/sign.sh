@@ -1,6 +1,6 @@
 #!/bin/sh
 # Sign the module of the kernel $RELEASE that DKMS built, /srv/$RELEASE, in other
-# ways as well, by the command that the README gives. /srv has DKMS's key; what
+# ways as well, by the command that module/packaging/README.md gives. /srv has DKMS's key; what
 # a guest is to try comes into /srv/signed.
 set -eu
 
