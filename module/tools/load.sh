@@ -36,7 +36,7 @@ may_load_modules()
 	esac
 }
 
-signing="README, Secure Boot, tells how to sign it"
+signing="module/packaging/README.md tells how to sign it"
 
 # why REFUSAL LINES-OF-THE-LOG
 why()

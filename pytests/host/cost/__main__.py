@@ -11,7 +11,7 @@ from pytests.host.vm.cache import TOP
 from pytests.host.vm.errors import HarnessError
 from pytests.host.vm.guest import Acceleration
 from pytests.host.vm.kernels import pick
-from pytests.host.vm.process import as_root, run
+from pytests.host.vm.process import run
 
 from . import figures, table
 from .build import HERE, build
@@ -61,8 +61,7 @@ def _set_up():
     try:
         run([PYTHON, "-c", "import matplotlib"])
     except HarnessError:
-        run(as_root(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y",
-                     "--no-install-recommends", "install", "python3-matplotlib"]))
+        run(["sh", TOP / "pytests" / "host" / "vm" / "setup.sh", "python3-matplotlib"])
 
 
 def main():

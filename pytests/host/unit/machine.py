@@ -54,9 +54,9 @@ case $* in
 esac""")
         return there
 
-    def setup(self, there, **environ):
+    def setup(self, there, *packages, **environ):
         """Run it."""
-        return there.run("sh", SETUP, **environ)
+        return there.run("sh", SETUP, *packages, **environ)
 
     def test_quiet_where_all_is_there(self):
         done = self.setup(self.ready())
@@ -80,6 +80,11 @@ esac""")
         (there.bin / "mmdebstrap").unlink()
         there.program("apt-get", "case $* in *install*) exit 100 ;; esac")
         self.refused(self.setup(there), "has not installed mmdebstrap:", "universe")
+
+    def test_a_package_besides(self):
+        done = self.setup(self.ready(), "python3-matplotlib")
+        self.passed(done)
+        self.assertIn("install python3-matplotlib\n", done.stdout)
 
     def test_no_debian(self):
         there = self.ready()

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Install what the harness needs on this machine: nothing but a Debian, or a
-# distribution made from it, is taken for granted. Quick and silent when
-# everything is there. Needs root, or sudo.
+# setup.sh PACKAGE...: install what the harness needs on this machine, and these
+# packages: nothing but a Debian, or a distribution made from it, is taken for
+# granted. Quick and silent when everything is there. Needs root, or sudo.
 #
 # Debian's archive is where apt's sources say, or MIRROR.
 set -eu
@@ -73,7 +73,7 @@ knows_archive()
 		apt-get indextargets 'Created-By: Packages' 2> /dev/null | grep -q '^Origin: Debian$'
 }
 
-missing=
+missing=${*:+ $*}
 for need in $needs; do
 	command -v "${need%%:*}" > /dev/null || missing="$missing ${need#*:}"
 done
