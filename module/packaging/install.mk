@@ -28,7 +28,7 @@ headers:
 # Debian's headers have no System.map, without which kbuild leaves depmod out, and
 # not the key that would sign the module.
 install: headers
-	@sh $(PACKAGING)/built_for.sh '$(RELEASE)'
+	@sh $(PACKAGING)/may_install.sh '$(RELEASE)' '$(INSTALL_MOD_PATH)'
 	+@$(KBUILD) modules_install module INSTALL_MOD_PATH='$(INSTALL_MOD_PATH)' \
 		INSTALL_MOD_DIR=updates CONFIG_MODULE_SIG_ALL=
 	$(DEPMOD)

@@ -39,7 +39,8 @@ fi
 # shellcheck disable=SC2086 # it may be a wrapper and a compiler
 used=$($compiler --version 2> /dev/null | head -n 1)
 built_by=$(sed -n 's/^CONFIG_CC_VERSION_TEXT="\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' "$config")
-if [ "$used" != "$built_by" ]; then
+# They may be called by other names.
+if [ "${used#* }" != "${built_by#* }" ]; then
 	say "the kernel of KDIR was built by $built_by" \
 		"this build was tried with ${used:-$compiler, which is not there}" \
 		"if that is why it failed: install the former and give its name as CC=" >&2

@@ -44,5 +44,8 @@ if [ "$target" = modules ]; then
 	done
 fi
 for folder in $folders; do
-	run "$@" || sh "${0%/*}/explain.sh" "$kdir" "$log/errors" "$@"
+	run "$@" || {
+		[ "$target" = modules ] || exit 1
+		sh "${0%/*}/explain.sh" "$kdir" "$log/errors" "$@"
+	}
 done

@@ -327,7 +327,7 @@ class BuildTest(MachineTest):
     def test_other_errors_speak_for_themselves(self):
         machine = self.gcc_machine()
         machine.program("gcc-14", f'case $1 in -dumpmachine) echo x86_64-linux-gnu ;;'
-                                  f' --version) echo "{GCC}" ;; esac')
+                                  f' --version) echo "{GCC}" | sed s/gcc-14/another-name/ ;; esac')
         kernel = machine.kernel()
         (kernel / "errors").write_text("hook.c:1: error: oops\n")
         done, _ = self.make(machine, kernel)
@@ -359,6 +359,27 @@ class InstallTest(MachineTest):
                 done = machine.run("make", "KDIR=/nonexistent", target)
                 self.refused(done, "no kernel headers at KDIR=/nonexistent")
                 self.assertNotIn("ran", done.stdout)
+
+    def test_install(self):
+        machine = self.machine()
+        machine.program("depmod", 'printf "depmod: %s\\n" "$*"')
+        kernel = machine.kernel()
+        shutil.copytree(TOP / "module", machine.root / "module",
+                        ignore=shutil.ignore_patterns("*.o", "*.ko"))
+        shutil.copy(TOP / "Makefile", machine.root)
+
+        def install(*words):
+            return machine.run("make", f"KDIR={kernel}", "install", *words, top=machine.root)
+        self.refused(install(), "run make first")
+        machine.write("module/memevents_hook.ko")
+        machine.program("modinfo", 'echo "6.1.0-1-amd64 SMP preempt"')
+        self.refused(install(), f"was built for 6.1.0-1-amd64, not for {RELEASE}: make clean")
+        machine.program("modinfo", f'echo "{RELEASE} SMP preempt"')
+        self.refused(install("DESTDIR=/my root"), "a blank in DESTDIR=/my root")
+        done = install("DESTDIR=/root")
+        self.passed(done)
+        self.assertIn(f"depmod: -b /root {RELEASE}\n", done.stdout)
+        self.assertIn(f"M={machine.root}/module\n", (kernel / "told").read_text())
 
     def test_no_dkms(self):
         machine = self.machine("ID=fedora")
