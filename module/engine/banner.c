@@ -2,7 +2,7 @@
 /*
  * The banner is printed while it may be rewritten, on any number of CPUs: each
  * text is a piece of memory of its own, published whole and freed when RCU
- * says that nobody prints it any more. So a reader gets the old line or the
+ * says that no reader can hold it. So a reader gets the old line or the
  * new one, never a mixture. See litmus/banner-publish and litmus/banner-free.
  */
 #include <linux/errno.h>

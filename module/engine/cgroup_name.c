@@ -74,7 +74,7 @@ struct cgroup_name *cgroup_name_get(const char *path)
 }
 
 /**
- * cgroup_name_put() - let go of a cgroup
+ * cgroup_name_put() - release a cgroup
  * @name: what cgroup_name_get() returned, or NULL; no handler can hold it
  *
  * Context: any but a hard interrupt's.

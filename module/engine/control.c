@@ -184,7 +184,7 @@ static int check_new(const char *name, const struct symbol_range *range)
 	return err;
 }
 
-/* List a parent that has its files: nobody can be counted in a row that is not shown. */
+/* List a parent when its files exist: no call is counted in a row that is not shown. */
 static int publish(struct parent *parent)
 {
 	int err;
@@ -266,7 +266,7 @@ CONTROL_FILE_WRITE(add_parent, -ENAMETOOLONG);
 static CONTROL_FILE_WRITE_FOPS(add_parent);
 
 /*
- * Off the list first, so that nobody else finds it. Then its files, which waits
+ * Off the list first, so that no other command finds it. Then its files, which waits
  * for those who read them. Then the parent, which both may use until then.
  */
 static int remove_parent_store(struct file *file, char *input, size_t len)

@@ -2,9 +2,8 @@
 /*
  * What every file under debugfs has in common.
  *
- * Lifetimes: debugfs holds the removal of a file back until nobody is in its
- * handlers, and fails them from then on, so a handler may use what its file is
- * about. A file that is open holds the module (owner of its operations). That
+ * Lifetimes: the removal of a file waits in debugfs until no task is in its
+ * handlers, which fail from then on, so a handler may use what its file is about. A file that is open holds the module (owner of its operations). That
  * is no help to an init that fails, which frees the module all the same: so no
  * file can be opened before init is sure to succeed.
  */
@@ -102,8 +101,8 @@ int control_file_open_to_write(struct inode *inode, struct file *file)
  * @whence: from where
  *
  * Who opens a file to append to it seeks to the end first, many a C library and
- * Python among them. seq_lseek() knows no end, and our writes do not care where
- * they are: so the offset stays, and that is no error.
+ * Python among them. seq_lseek() knows no end, and a write does not depend on the
+ * offset: so the offset stays, and that is no error.
  *
  * Context: may sleep.
  * Return: the offset, or what seq_lseek() says.
@@ -180,7 +179,7 @@ int control_store_bool(const char *what, char *input, size_t len, bool *value)
  * @m: where it will be printed
  * @addr: the address
  *
- * Who opened the file counts, as for /proc/kallsyms. The sysctls that loosen or
+ * The credentials of the opener decide, as for /proc/kallsyms. The sysctls that loosen or
  * tighten the rule there, kernel.kptr_restrict first of all, are not to be had.
  *
  * Context: any in which capabilities may be asked for.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * One ftrace handler on one function. It may change where the call goes
- * (IPMODIFY), which ftrace grants to one user per function at a time, and it
- * cannot be lifted off behind our back (PERMANENT): kernel.ftrace_enabled=0 is
- * refused while it is on, instead of silently ending the redirection.
+ * (IPMODIFY), which ftrace grants to one user per function at a time. It is
+ * permanent (PERMANENT): kernel.ftrace_enabled=0 is refused while it is on,
+ * instead of silently ending the redirection.
  */
 #include <linux/delay.h>
 #include <linux/errno.h>
@@ -130,7 +130,7 @@ static struct ftrace_ops ops = {
 		 COMPAT_FTRACE_OPS_FL_REGS | COMPAT_FTRACE_OPS_FL_NO_RECURSION,
 };
 
-/* Never registered, its filter always empty: to ask ftrace for a sign of life. */
+/* Never registered, its filter always empty: tells whether ftrace has shut down. */
 static struct ftrace_ops probe_ops;
 
 /*
@@ -188,7 +188,7 @@ static int unregister_ops(void)
 
 /*
  * ftrace shut itself down in the middle of a change: the call at the target's
- * entry may lead to our handler for good, so the module's text and the tables
+ * entry may lead to the handler for good, so the module's text and the tables
  * must stay.
  */
 static void pin(const char *change, int err)
@@ -338,7 +338,7 @@ void hook_use_banner(bool banner)
 	if (banner && hook_target.replacement_with_banner)
 		chosen = hook_target.replacement_with_banner;
 	/*
-	 * Pairs with whatever tells the caller of the target that we are done:
+	 * Pairs with whatever tells a caller of the target that the write is done:
 	 * see litmus/banner-seen.
 	 */
 	smp_store_mb(replacement, chosen);
@@ -416,7 +416,7 @@ int hook_init(const struct symbol_range *target)
 	range = *target;
 	/*
 	 * Older ftrace makes an ops ready on its first use without a lock: here
-	 * nobody else can ask yet.
+	 * no other task can ask yet.
 	 */
 	if (ftrace_is_dead()) {
 		pr_err("ftrace has shut itself down, see the kernel log\n");
@@ -461,7 +461,7 @@ static void drain(void)
  * When this returns nothing can be in the module's text but its caller, and
  * nothing can get there any more:
  *
- * 1. Nobody can switch the hook on again: its files are gone, and nothing else
+ * 1. No task can switch the hook on again: its files are gone, and nothing else
  *    calls hook_switch().
  * 2. The handler is disarmed: a call that begins later is not redirected.
  * 3. unregister_ftrace_function() patches the target's entry back. A call that

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The ftrace side: the target, and whether its calls come to us. */
+/* The ftrace side: the target, and whether its calls reach the handler. */
 #ifndef _MEMEVENTS_HOOK_HOOK_H
 #define _MEMEVENTS_HOOK_HOOK_H
 

@@ -47,7 +47,7 @@ static const struct parent_site no_site = {
 
 static const unsigned long no_unlisted = (unsigned long)&no_unlisted;
 
-/* The row for every call while the hook is disarmed. Nobody reads what it counts. */
+/* The row for every call while the hook is disarmed. What it counts is never read. */
 static DEFINE_PER_CPU(struct parent_counters, hidden_counters);
 static struct parent hidden = {
 	.counters = &hidden_counters,
@@ -192,7 +192,7 @@ void lookup_refresh(void)
 	/* Pairs with the address dependency in lookup_is_last_unlisted(). */
 	smp_store_release(&lookup_unlisted,
 			  use_cache ? &published->last_unlisted : &no_unlisted);
-	/* Pairs with whatever tells the caller of the target that we are done. */
+	/* Pairs with whatever tells a caller of the target that the write is done. */
 	smp_mb();
 }
 
@@ -224,7 +224,7 @@ void lookup_settle(struct parent *parent)
 
 	if (parent_settle_sites(parent, scope_is_set()) != is_cached(parent))
 		lookup_refresh();
-	/* Pairs with whatever tells the caller of the target that we are done. */
+	/* Pairs with whatever tells a caller of the target that the write is done. */
 	smp_mb();
 }
 

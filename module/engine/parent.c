@@ -141,7 +141,7 @@ static void set_flag(unsigned long *flags, bool redirect)
 	smp_mb__before_atomic();
 	assign_bit(PARENT_REDIRECT, flags, redirect);
 	/*
-	 * Pairs with whatever tells the caller of the target that we are done:
+	 * Pairs with whatever tells a caller of the target that the write is done:
 	 * see litmus/redirect-seen and litmus/redirect-message.
 	 */
 	smp_mb__after_atomic();
@@ -209,8 +209,8 @@ static unsigned long sum(const struct parent *parent, bool redirected)
 }
 
 /*
- * The order matters: who sees where the counter stood at a reset must then see
- * a sum at least as large, or the difference would be negative: see
+ * The order matters: a reader that sees where the counter stood at a reset must
+ * then see a sum at least as large, or the difference would be negative: see
  * litmus/reset-hits and litmus/reset-redirected.
  */
 static unsigned long calls_since_reset(const struct parent *parent,

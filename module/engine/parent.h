@@ -81,7 +81,7 @@ struct parent {
  * parent_redirects() - do a parent's calls go to the replacement?
  * @parent: the parent
  *
- * Who sees the redirection on also sees the replacement that was chosen, and the
+ * A handler that sees the redirection on also sees the replacement that was chosen, and the
  * scope and the budget that were set, before it was switched on.
  *
  * Context: any, the handler among them.

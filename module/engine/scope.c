@@ -98,7 +98,7 @@ static int name_cgroup(enum scope_part part, char *text, size_t len,
  * @len: its length in bytes, a terminating NUL not counted
  *
  * A call that begins after this has returned, on any CPU, is routed by the new
- * scope. The old cgroup is let go of soon after. Why it failed is said in the
+ * scope. The old cgroup is released soon after. Why it failed is said in the
  * kernel log, but for want of memory.
  *
  * Context: may sleep; takes parents_lock; after parents_init().
@@ -127,7 +127,7 @@ int scope_set(enum scope_part part, char *text, size_t len)
 }
 
 /**
- * scope_exit() - let go of the cgroups
+ * scope_exit() - release the cgroups
  *
  * Context: may sleep. No handler can be running or begin any more.
  */

@@ -162,7 +162,7 @@ bool symbol_is_function(unsigned long start)
 }
 
 /**
- * symbol_look_up() - resolve a function of the core kernel, without a word
+ * symbol_look_up() - resolve a function of the core kernel, silently
  * @name: its name, as /proc/kallsyms has it
  * @range: set to where it is; untouched on error
  *

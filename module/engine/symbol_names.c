@@ -214,7 +214,7 @@ int symbol_names_check(const char *name, unsigned long start)
 /**
  * symbol_names_exit() - free what symbol_names_check() has learned
  *
- * Context: may sleep; nobody asks any more.
+ * Context: may sleep; symbol_names_check() is not called any more.
  */
 void symbol_names_exit(void)
 {
