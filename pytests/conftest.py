@@ -157,9 +157,14 @@ def symbols():
 
 
 @pytest.fixture
-def hook(originals):
-    """The module, not loaded. Unloaded after the test, and nothing of it may stay."""
-    hook = memevents.Hook()
+def hook(parent_cgroup, originals):
+    """The module, not loaded. Unloaded after the test, and nothing of it may stay.
+
+    Where systemd runs it is loaded with the tests' own cgroups as its scope: a run that is killed
+    leaves the files that systemd reads as they are, too.
+    """
+    with_systemd = os.path.isdir("/run/systemd/system")
+    hook = memevents.Hook(guard=parent_cgroup.path if with_systemd else None)
     yield hook
     memevents.close_files()
     if hook.loaded:
@@ -173,6 +178,12 @@ def loaded(hook):
     """The module, loaded with its defaults."""
     hook.load()
     return hook
+
+
+@pytest.fixture
+def unguarded(hook):
+    """For tests of the scope and what shows it: it is empty where nobody sets it."""
+    hook.guard = None
 
 
 @pytest.fixture

@@ -92,6 +92,20 @@ class Cgroup:
         self.events = os.path.join(folder, "memory.events")
         self.local = os.path.join(folder, "memory.events.local")
 
+    @property
+    def path(self):
+        """Its path from the root of the hierarchy, as the module's files take and show it."""
+        return "/" + os.path.relpath(self.folder, mount_point())
+
+    def enter(self):
+        """Move this process into it."""
+        _write(self.folder, "cgroup.procs", "0")
+
+    def dying(self):
+        """Return how many cgroups below it are removed, but still held by someone."""
+        with open(os.path.join(self.folder, "cgroup.stat"), encoding="ascii") as file:
+            return parse(file.read())["nr_dying_descendants"]
+
     def read_events(self):
         """Return memory.events as bytes, at the cost of one call of the target."""
         return read_once(self.events)
@@ -145,6 +159,42 @@ def child(parent):
     finally:
         memevents.wait_for(lambda: _empty(folder), f"{folder} is empty")
         os.rmdir(folder)
+
+
+@contextlib.contextmanager
+def below(parent, name):
+    """Yield a new Cgroup below parent, without a past or a limit; removed at the end if there.
+
+    It may be removed by `remove()`, and made again by `make()`.
+    """
+    cgroup = Cgroup(os.path.join(parent.folder, name))
+    make(cgroup)
+    try:
+        yield cgroup
+    finally:
+        if os.path.isdir(cgroup.folder):
+            remove(cgroup)
+
+
+def make(cgroup):
+    """Make a cgroup that is not there."""
+    os.mkdir(cgroup.folder)
+
+
+def remove(cgroup):
+    """Remove a cgroup, when the last process has left it."""
+    memevents.wait_for(lambda: _empty(cgroup.folder), f"{cgroup.folder} is empty")
+    os.rmdir(cgroup.folder)
+
+
+def own_path():
+    """Return the path of the cgroup that this process is in."""
+    with open("/proc/self/cgroup", encoding="utf-8") as file:
+        for line in file:
+            number, _, path = line.rstrip("\n").split(":", 2)
+            if number == "0":
+                return path
+    raise NoMemoryController("this process is in no cgroup v2")
 
 
 def _limit(folder):

@@ -38,6 +38,10 @@ FILES = {
     "stats": 0o400,
     "target": 0o400,
     "why": 0o400,
+    "only": 0o600,
+    "readers": 0o600,
+    "hold": 0o600,
+    "callers": 0o400,
     "banner": 0o600,
     "other_hits": 0o400,
     "other_last": 0o400,
@@ -47,6 +51,7 @@ FILES = {
 }
 PARENT_FILES = {
     "redirect": 0o600,
+    "times": 0o600,
     "hits": 0o400,
     "redirected": 0o400,
     "range": 0o400,
@@ -205,11 +210,13 @@ class Hook:
     """A module with the hook's engine on this machine, and its files, by their path in its tree.
 
     name: the module's, and its tree's.
+    guard: what the parameter `only` is where nobody says otherwise: others' files stay as they are.
     """
 
-    def __init__(self, ko=KO, name=MODULE):
+    def __init__(self, ko=KO, name=MODULE, guard=None):
         self.ko = ko
         self.name = name
+        self.guard = guard
         self.root = os.path.join(DEBUGFS, name)
 
     # The module
@@ -220,6 +227,8 @@ class Hook:
         Raises OSError with the errno of the module's init.
         """
         words = []
+        if self.guard:
+            parameters.setdefault("only", self.guard)
         for name, value in parameters.items():
             if isinstance(value, bool):
                 value = "Y" if value else "N"
@@ -305,6 +314,9 @@ class Hook:
         return {
             "enabled": self.read("enabled"),
             "banner": self.read("banner"),
+            "only": self.read("only"),
+            "readers": self.read("readers"),
+            "hold": self.read("hold"),
             "target": self.read("target"),
             "stats": self.read("stats"),
             "other_hits": self.read("other_hits"),

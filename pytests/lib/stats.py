@@ -5,18 +5,23 @@ import re
 from pytests.lib import memevents
 from pytests.lib.memevents import TARGET
 
+#: Lines between the first one and the columns' heads, where there is a scope or a budget: in order.
+HEADINGS = [r"#(?= )( only=/.*)?( readers=/.*)?", r"# times( \S+=\d+)+"]
 COLUMNS = ["parent", "start", "end", "redirect", "hits", "redirected"]
 
 
 def check_format(text):
     """Assert the form of the whole text; return the stats."""
     assert text.endswith("\n")
-    lines = text[:-1].split("\n")
-    first, second, rows = lines[0], lines[1], lines[2:]
+    first, *lines = text[:-1].split("\n")
+    for heading in HEADINGS:
+        if re.fullmatch(heading, lines[0]):
+            del lines[0]
+    second, *rows = lines
     assert re.fullmatch(rf"# enabled=[YN] target={TARGET} range=0x[0-9a-f]+-0x[0-9a-f]+", first)
     assert second.split() == ["#"] + COLUMNS
     assert not any(row.startswith("#") for row in rows)
-    assert all(row == row.rstrip() and "\t" not in row for row in lines)
+    assert all(row == row.rstrip() and "\t" not in row for row in [first, *lines])
     # The heading's first column begins with its `#`.
     tables = [re.sub(r"^# parent", "parent  ", second)] + rows
     spans = [[(match.start(), match.end()) for match in re.finditer(r"\S+", row)]

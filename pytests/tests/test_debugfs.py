@@ -98,7 +98,7 @@ def test_an_open_file_pins_the_module(loaded):
 
 def test_an_open_file_of_a_removed_parent(loaded):
     """It reads no more, instead of telling of memory that is gone; a write is refused."""
-    names = ("redirect", "hits", "redirected", "range", "call_sites")
+    names = tuple(memevents.PARENT_FILES)
     fds = [os.open(loaded.path("parents", SHOW, name), os.O_RDONLY) for name in names]
     fds.append(os.open(loaded.path("parents", SHOW, "redirect"), os.O_WRONLY))
     loaded.write("remove_parent", SHOW)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytests.lib import scale, tracing
+from pytests.lib import memcg, scale, tracing
 from pytests.lib.memevents import BANNER, LOCAL_SHOW, SHOW
 from pytests.lib.readers import Readers
 
@@ -30,6 +30,67 @@ def test_redirect(loaded, files):
     assert 0 < redirected < hits
     assert loaded.hits(LOCAL_SHOW) == (readers.ended(1), 0)
     assert loaded.number("other_hits") == 0
+
+
+@pytest.fixture
+def other(parent_cgroup):
+    """A cgroup that nobody reads the files of, and where no reader is."""
+    with memcg.below(parent_cgroup, "other") as other:
+        yield other
+
+
+@pytest.fixture
+def in_scope(cgroup):
+    """What `only` and `readers` can name so that every call of the readers is in scope."""
+    return {"only": cgroup.path, "readers": memcg.own_path()}
+
+
+def flip_scope(hook, files, name, paths):
+    """Under readers, write paths[0] and paths[1] to a file of the scope in turn; return them."""
+    with Readers(files) as readers, hook.writer(name) as write:
+        for flip in range(scale.FLIPS_REDIRECT):
+            value = flip & 1
+            readers.switch.flip(value, lambda: write(paths[value].encode()))
+            if flip < 2:
+                readers.wait_reads(2)
+        readers.wait_reads(2)
+    hits, redirected = hook.hits(SHOW)
+    assert hits == readers.ended(0)
+    assert hook.hits(LOCAL_SHOW) == (readers.ended(1), 0)
+    assert hook.number("other_hits") == 0
+    return hits, redirected
+
+
+def test_only(loaded, files, in_scope, other):
+    """A scope that has the cgroup and one that has not: no answer of the old one once it is set."""
+    hits, redirected = flip_scope(loaded, files, "only", (other.path, in_scope["only"]))
+    assert 0 < redirected < hits
+
+
+def test_readers(loaded, files, in_scope, other):
+    """The same of who reads."""
+    hits, redirected = flip_scope(loaded, files, "readers", (other.path, in_scope["readers"]))
+    assert 0 < redirected < hits
+
+
+@pytest.mark.parametrize("name", ["only", "readers"])
+def test_always_in_scope(loaded, files, in_scope, name):
+    """The scope comes and goes, and has the call all the time: it is redirected all the time."""
+    files = [(path, {0: texts[1], 1: texts[1]}) for path, texts in files]
+    hits, redirected = flip_scope(loaded, files, name, ("", in_scope[name]))
+    assert redirected == hits
+
+
+@pytest.mark.parametrize("name", ["only", "readers"])
+def test_never_in_scope(loaded, files, other, name):
+    """Redirection comes and goes within a scope that has not the call: nobody sees the banner."""
+    loaded.write(name, other.path)
+    files = [(path, {0: texts[0], 1: texts[0]}) for path, texts in files]
+    with Readers(files) as readers, loaded.writer(f"parents/{SHOW}/redirect") as write:
+        for flip in range(scale.FLIPS_REDIRECT):
+            write(b"01"[flip & 1:][:1])
+        readers.wait_reads(2)
+    assert loaded.hits(SHOW) == (readers.ended(0), 0)
 
 
 def test_enabled(loaded, files):

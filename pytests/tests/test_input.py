@@ -76,7 +76,7 @@ def test_reset_takes_true_and_refuses_false(loaded, cgroup):
             loaded.write("reset", word + "\n")
 
 
-@pytest.mark.parametrize("name", ["enabled", "reset", f"parents/{SHOW}/redirect"])
+@pytest.mark.parametrize("name", ["enabled", "reset", "hold", f"parents/{SHOW}/redirect"])
 def test_no_boolean(loaded, cgroup, name):
     """Everything else is EINVAL, at the file's start or at an offset, and changes nothing."""
     cgroup.read_events()
@@ -159,8 +159,8 @@ def test_a_pointer_to_nowhere(loaded):
     """A write from memory that is not there is EFAULT and changes nothing."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.write.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t]
-    for name in ("enabled", "banner", "add_parent", "remove_parent", "reset",
-                 f"parents/{SHOW}/redirect"):
+    for name in ("enabled", "banner", "add_parent", "remove_parent", "reset", "only", "readers",
+                 "hold", f"parents/{SHOW}/redirect", f"parents/{SHOW}/times"):
         with loaded.refuses(errno.EFAULT):
             fd = os.open(loaded.path(name), os.O_WRONLY)
             try:

@@ -24,8 +24,14 @@ def use_everything(hook, cgroup, names):
     for name, mode in hook.tree().items():
         if mode & 0o400:
             hook.read(name)
-    for name in ("enabled", "banner", "add_parent", "remove_parent", "reset",
-                 f"parents/{SHOW}/redirect"):
+    for path in (cgroup.path, "/", ""):
+        for name in ("only", "readers"):
+            hook.write(name, path)
+    hook.write(f"parents/{SHOW}/times", "3")
+    with hook.writer("hold") as hold:
+        hold(b"1")
+    for name in ("enabled", "banner", "add_parent", "remove_parent", "reset", "only", "readers",
+                 "hold", f"parents/{SHOW}/redirect", f"parents/{SHOW}/times"):
         for data in (b"\0", b"x" * 5000, b"no such thing" * 40, b""):
             try:
                 hook.write(name, data)
@@ -51,7 +57,7 @@ def test_nothing_is_lost_after_unloading(hook, cgroup, symbols):
             use_everything(hook, cgroup, names)
             hook.unload()
             for parameters in ({"redirect": "no_such_symbol"}, {"observe": [names[0], names[0]]},
-                               {"enabled": "foo"}):
+                               {"enabled": "foo"}, {"only": "/", "readers": "/nothing"}):
                 try:
                     hook.load(**parameters)
                 except OSError:

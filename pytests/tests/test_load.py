@@ -62,13 +62,15 @@ def test_no_parent_at_all_counts_as_other(hook, cgroup, originals):
     assert hook.number("other_hits") == 2
 
 
+@pytest.mark.usefixtures("unguarded")
 def test_parameters_are_readable_and_fixed(loaded):
     """All 0444 under /sys/module."""
     files = {name: stat.S_IMODE(os.stat(os.path.join(PARAMETERS, name)).st_mode)
              for name in os.listdir(PARAMETERS)}
-    assert files == {"enabled": 0o444, "redirect": 0o444, "observe": 0o444}
-    assert {name: memevents.read_file(os.path.join(PARAMETERS, name)) for name in files} == {
-        "enabled": b"Y\n", "redirect": f"{SHOW}\n".encode(), "observe": f"{LOCAL_SHOW}\n".encode()}
+    wanted = {"enabled": "Y", "redirect": SHOW, "observe": LOCAL_SHOW, "only": "", "readers": ""}
+    assert files == dict.fromkeys(wanted, 0o444)
+    assert {name: memevents.read_file(os.path.join(PARAMETERS, name)).decode()
+            for name in files} == {name: value + "\n" for name, value in wanted.items()}
 
 
 def test_enabled_without_a_value(hook):
@@ -86,7 +88,7 @@ def test_modinfo_tells_what_it_is():
     for name in ("description", "author", "version"):
         assert field(name)[0].strip(), name
     parameters = dict(line.split(":", 1) for line in field("parm"))
-    assert set(parameters) == {"enabled", "redirect", "observe"}
+    assert set(parameters) == {"enabled", "redirect", "observe", "only", "readers"}
     assert all(len(text) > 8 for text in parameters.values()), parameters
 
 

@@ -1,0 +1,177 @@
+"""`times`: how many more calls of a parent are redirected, to the call."""
+
+import errno
+import os
+import re
+
+import pytest
+
+from pytests.lib import memcg, scale, tracing
+from pytests.lib.memevents import BANNER, LOCAL_SHOW, SHOW
+from pytests.lib.readers import count_texts
+from pytests.lib.stats import check_format
+
+pytestmark = pytest.mark.usefixtures("unguarded")
+
+LINE = BANNER.encode() + b"\n"
+TIMES = f"parents/{SHOW}/times"
+
+MOST = 2147483647
+TAKEN = [("-1", -1), ("0", 0), ("1", 1), ("2147483647", MOST), (" 3", 3), ("\t4 \n", 4), ("5\n", 5),
+         ("\n6\n\n", 6), (" -1 ", -1)]
+REFUSED = [b"", b" ", b"\n", b"-2", b"-2147483648", b"2147483648", b"4294967295", b"4294967296",
+           b"18446744073709551615", b"1" * 100, b"1" * 4096, b"1" * 4097, b"1 2", b"1\n2", b"1.0",
+           b"0x1", b"1e1", b"x", b"1x", b"-", b"- 1", b"--1", b"1-", b"one", b"all", b"1\0",
+           b"\x001", b"1\xa0", b"\xb2", b"Y", b"1,000"]
+
+
+def test_numbers(loaded):
+    """A decimal, blanks around trimmed; -1, as at first, is no limit."""
+    assert loaded.read(TIMES) == "-1\n"
+    for data, value in TAKEN:
+        loaded.write(TIMES, data)
+        assert loaded.read(TIMES) == f"{value}\n", data
+
+
+def test_refused(loaded):
+    """Anything else is EINVAL, and the old number stays."""
+    loaded.write(TIMES, "7")
+    for data in REFUSED:
+        with loaded.refuses(errno.EINVAL, repr(data[:40])):
+            loaded.write(TIMES, data)
+    assert loaded.read(TIMES) == "7\n"
+
+
+def test_a_refusal_says_why_in_one_line(loaded, kernel_log):
+    """What it takes."""
+    mark = kernel_log.mark()
+    with loaded.refuses(errno.EINVAL):
+        loaded.write(TIMES, "-2")
+    line, = kernel_log.module_lines(mark)
+    assert line.startswith("times: not a number from -1 to 2147483647")
+
+
+def test_no_write_moves_the_offset(loaded):
+    """What is read through the same open file starts where it was."""
+    fd = os.open(loaded.path(TIMES), os.O_RDWR)
+    try:
+        os.write(fd, b"12")
+        assert os.read(fd, 10) == b"12\n"
+        os.write(fd, b"3")
+        assert os.read(fd, 10) == b""
+        assert os.pread(fd, 10, 0) == b"3\n"
+    finally:
+        os.close(fd)
+
+
+def test_each_redirected_call_takes_one(loaded, cgroup, originals):
+    """The first ones are redirected, the others counted; -1 lifts the limit."""
+    loaded.write(TIMES, "3")
+    for left in (2, 1, 0):
+        assert cgroup.read_events() == LINE + originals[0]
+        assert loaded.read(TIMES) == f"{left}\n"
+    for _ in range(2):
+        assert cgroup.read_events() == originals[0]
+        assert loaded.read(TIMES) == "0\n"
+    assert loaded.hits() == (5, 3)
+    assert loaded.boolean("parents", SHOW, "redirect")
+    loaded.write(TIMES, "1")
+    assert cgroup.read_events() == LINE + originals[0]
+    assert cgroup.read_events() == originals[0]
+    loaded.write(TIMES, "-1")
+    for _ in range(3):
+        assert cgroup.read_events() == LINE + originals[0]
+        assert loaded.read(TIMES) == "-1\n"
+    assert loaded.hits() == (10, 7)
+
+
+def test_what_takes_none(loaded, cgroup, parent_cgroup, originals):
+    """A call out of scope, one that is only counted, one while the hook is off; nor does reset."""
+    loaded.write(TIMES, "2")
+    with memcg.below(parent_cgroup, "other") as other:
+        for name in ("only", "readers"):
+            loaded.write(name, other.path)
+            assert cgroup.read_events() == originals[0]
+            loaded.write(name, "")
+    for name in ("enabled", f"parents/{SHOW}/redirect"):
+        loaded.write(name, "0")
+        assert cgroup.read_events() == originals[0]
+        loaded.write(name, "1")
+    assert cgroup.read_local() == originals[1]
+    loaded.write("reset", "1")
+    assert loaded.read(TIMES) == "2\n"
+    assert [cgroup.read_events() for _ in range(3)] == [LINE + originals[0]] * 2 + [originals[0]]
+    loaded.write("reset", "1")
+    assert loaded.read(TIMES) == "0\n"
+    assert cgroup.read_events() == originals[0]
+    assert loaded.hits() == (1, 0)
+
+
+def test_each_parent_has_a_budget_of_its_own(loaded, cgroup, originals):
+    """And a parent that is listed anew has no limit."""
+    loaded.write(f"parents/{LOCAL_SHOW}/redirect", "1")
+    loaded.write(f"parents/{LOCAL_SHOW}/times", "1")
+    loaded.write(TIMES, "0")
+    assert (cgroup.read_events(), cgroup.read_local()) == (originals[0], LINE + originals[1])
+    assert (cgroup.read_events(), cgroup.read_local()) == originals
+    loaded.write("remove_parent", SHOW)
+    loaded.write("add_parent", SHOW)
+    assert loaded.read(TIMES) == "-1\n"
+
+
+@pytest.mark.parametrize("only", [False, True], ids=["alone", "in-scope"])
+def test_exactly_a_thousand(loaded, cgroup, originals, only):
+    """Of four readers on two CPUs, who take from it at the same time, and see each one."""
+    if only:
+        loaded.write("only", cgroup.path)
+    loaded.write(TIMES, str(scale.READS))
+    texts = count_texts(cgroup.events, scale.READS, readers=4)
+    assert texts == {LINE + originals[0]: scale.READS, originals[0]: 3 * scale.READS}
+    assert loaded.hits() == (4 * scale.READS, scale.READS)
+    assert loaded.read(TIMES) == "0\n"
+
+
+def test_stats_and_why(loaded, cgroup):
+    """A line of stats shows the budgets there are; `why` tells of one that is used up."""
+    def said():
+        text = loaded.read("stats")
+        check_format(text)
+        lines = text.splitlines()
+        return lines[1] if not lines[1].startswith("# parent ") else None
+    assert said() is None
+    loaded.write(TIMES, "1")
+    assert said() == f"# times {SHOW}=1"
+    assert loaded.why()[SHOW] == "ok"
+    cgroup.read_events()
+    assert said() == f"# times {SHOW}=0"
+    assert loaded.why()[SHOW] == "times used up"
+    loaded.write(f"parents/{LOCAL_SHOW}/times", "9")
+    starts = {row.parent: row.start for row in loaded.stats().values() if row.start}
+    assert said() == "# times " + " ".join(f"{name}={9 if name == LOCAL_SHOW else 0}"
+                                           for name in sorted(starts, key=starts.get))
+    loaded.write("only", cgroup.path)
+    lines = loaded.read("stats").splitlines()
+    assert lines[1] == f"# only={cgroup.path}" and lines[2].startswith("# times ")
+    check_format(loaded.read("stats"))
+    for name in (SHOW, LOCAL_SHOW):
+        loaded.write(f"parents/{name}/times", "-1")
+    loaded.write("only", "")
+    assert said() is None
+    assert loaded.why()[SHOW] == "ok"
+
+
+def test_the_tracepoint_says_what_happened(loaded, cgroup, parent_cgroup):
+    """`redirected` is false of a call that the budget or the scope leaves alone."""
+    with tracing.instance() as trace:
+        trace.write("enable", "1")
+        loaded.write(TIMES, "1")
+        cgroup.read_events()
+        cgroup.read_events()
+        loaded.write(TIMES, "-1")
+        loaded.write("only", cgroup.path)
+        cgroup.read_events()
+        parent_cgroup.read_events()
+        trace.write("enable", "0")
+        assert [re.search(r"parent=(\S+) .* redirected=(\d)", line).groups()
+                for line in trace.lines()] == [(SHOW, "1"), (SHOW, "0")] * 2
+    assert loaded.hits() == (4, 2)
