@@ -29,10 +29,14 @@ if [ -n "$undefined" ]; then
 	die "the kernel of KDIR does not export $undefined: the module cannot be loaded into it"
 fi
 
-if grep -q 'pahole: not found' "$errors"; then
-	die "no pahole, which makes the module's BTF: $(install_packages dwarves)"
+if grep -qE 'pahole: (command )?not found' "$errors"; then
+	case $(family) in
+	fedora | suse) package=dwarves ;;
+	*) package=pahole ;;
+	esac
+	die "no pahole, which makes the module's BTF: $(install_packages $package)"
 fi
-if grep -qE 'fixdep: (not found|.*cannot execute|.*Exec format error)' "$errors"; then
+if grep -qE 'fixdep: (not found|No such file|.*cannot execute|.*Exec format error)' "$errors"; then
 	die "the programs of the headers in KDIR=$kdir do not run on this machine: they are for another one"
 fi
 

@@ -324,6 +324,19 @@ class BuildTest(MachineTest):
         (kernel / "Module.symvers").unlink()
         self.refused(self.make(machine, kernel)[0], "no Module.symvers")
 
+    def test_programs_that_do_not_run(self):
+        machine = self.gcc_machine()
+        kernel = machine.kernel()
+        for error, says in (
+                ("/bin/sh: 1: scripts/basic/fixdep: not found", "do not run on this machine"),
+                ("/bin/sh: scripts/basic/fixdep: cannot execute binary file: Exec format error",
+                 "do not run on this machine"),
+                ("/bin/sh: line 1: pahole: command not found", "no pahole"),
+                ("/bin/sh: 1: pahole: not found", "apt-get install pahole\n"),
+        ):
+            (kernel / "errors").write_text(error + "\n")
+            self.refused(self.make(machine, kernel)[0], error, says)
+
     def test_other_errors_speak_for_themselves(self):
         machine = self.gcc_machine()
         machine.program("gcc-14", f'case $1 in -dumpmachine) echo x86_64-linux-gnu ;;'
