@@ -105,12 +105,15 @@ deb:                    ## the package memevents-hook-dkms, into build/deb
 include module/packaging/install.mk
 
 ##@ For contributors
-.PHONY: lint prove selftest test-packaging compile_commands.json
+.PHONY: lint prove mutants selftest test-packaging compile_commands.json
 lint: setup prove       ## style and static checks of everything
 	@$(PYTHON) -m pytests.host.lint
 
 prove: setup            ## what the comments claim about ordering, against the kernel's memory model
 	@$(PYTHON) -m pytests.host.prove
+
+mutants: setup          ## single faults planted in the module: which do the tests notice? MUTANTS="hook-*" ALL=1 JOBS=2
+	@$(PYTHON) -m pytests.host.mutants
 
 selftest: setup         ## the harness's own logic, without a kernel
 	@$(PYTHON) -m unittest discover -q -t . -s pytests/host/unit -p '[a-z]*.py'

@@ -62,9 +62,13 @@ BOOTS = (
 COMMAND = "exec python3 -m pytests.programs.boots.{program}\n"
 
 
-def _one(kernel, boot, built, acceleration):
-    """Run one check; returns what went wrong, or an empty string."""
-    folder = RESULTS / kernel.name / boot.name
+def run_one(kernel, boot, built, acceleration, folder):
+    """Run one check; returns what went wrong, or an empty string.
+
+    Args:
+        built: the folder with the modules.
+        folder: for its logs; made anew.
+    """
     cache.remove(folder)
     archives = None
     if boot.packages:
@@ -103,7 +107,8 @@ def run(kernels, names):
                 continue
             start = time.monotonic()
             with progress.step(kernel.name, boot.name, end=False):
-                wrong = _one(kernel, boot, built, acceleration)
+                wrong = run_one(kernel, boot, built, acceleration,
+                                RESULTS / kernel.name / boot.name)
             seconds = time.monotonic() - start
             say(kernel.name, f"{'failed' if wrong else 'passed'} {boot.name}  {seconds:.1f} s")
             (not_passed if wrong else passed).append(boot.name)

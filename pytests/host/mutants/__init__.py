@@ -1,0 +1,1 @@
+"""Single faults planted in the module, and whether the tests notice: `make mutants`."""

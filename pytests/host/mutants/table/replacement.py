@@ -1,0 +1,51 @@
+"""The banner, the replacement and the event: engine/banner.c, engine/trace.h, memory_events.c."""
+
+from ..mutant import Mutant
+
+ROWS = (
+    Mutant("banner-without-newline", "engine/banner.c",
+           "		new->line[len] = '\\n';", "		new->line[len] = ' ';", tests="banner"),
+    Mutant("banner-one-byte-short", "engine/banner.c",
+           "		new->len = len + 1;", "		new->len = len;", tests="banner"),
+    Mutant("banner-freed-at-once", "engine/banner.c",
+           "		kfree_rcu(old, rcu);", "		kfree(old);", tests="test_flips", prove=True,
+           kernel="6.1-debug"),
+    Mutant("banner-leaks", "engine/banner.c",
+           "	if (old)\n		kfree_rcu(old, rcu);", "	if (!new)\n		kfree_rcu(old, rcu);",
+           tests="test_leaks", kernel="6.1-debug"),
+    Mutant("banner-choice-not-made", "engine/banner.c",
+           "	hook_use_banner(new);", "	hook_use_banner(true);",
+           survives="the other replacement only spares the look at a banner that is not there:"
+                    " `make bench` tells",
+           tests="banner", prove=True),
+    Mutant("banner-not-freed-at-unload", "engine/main.c",
+           "	parents_exit();\n	banner_exit();\n	pr_info(\"unloaded",
+           "	parents_exit();\n	pr_info(\"unloaded",
+           tests="test_leaks", kernel="6.1-debug"),
+    Mutant("lines-wrong-counter", "memory_events.c",
+           "&events[MEMCG_HIGH]", "&events[MEMCG_LOW]", tests="test_lines"),
+    Mutant("lines-two-swapped", "memory_events.c",
+           "	seq_printf(m, \"max %lu\\n\", atomic_long_read(&events[MEMCG_MAX]));\n"
+           "	seq_printf(m, \"oom %lu\\n\", atomic_long_read(&events[MEMCG_OOM]));\n",
+           "	seq_printf(m, \"oom %lu\\n\", atomic_long_read(&events[MEMCG_OOM]));\n"
+           "	seq_printf(m, \"max %lu\\n\", atomic_long_read(&events[MEMCG_MAX]));\n",
+           tests="test_lines"),
+    Mutant("lines-one-missing", "memory_events.c",
+           "	seq_printf(m, \"low %lu\\n\", atomic_long_read(&events[MEMCG_LOW]));\n", "",
+           tests="test_lines"),
+    Mutant("lines-signed", "memory_events.c",
+           "\"oom_group_kill %lu\\n\"", "\"oom_group_kill %ld\\n\"",
+           survives="no test counts past half of what a long holds", tests="test_lines"),
+    Mutant("lines-roles-swapped", "memory_events.c",
+           ".redirect = \"memory_events_show\",\n	.observe = \"memory_events_local_show\",",
+           ".redirect = \"memory_events_local_show\",\n	.observe = \"memory_events_show\",",
+           tests="test_defaults"),
+    Mutant("event-says-the-contrary", "engine/trace.h",
+           "		__entry->redirected = redirected;", "		__entry->redirected = !redirected;",
+           tests="test_tracepoint"),
+    Mutant("event-without-its-address", "engine/trace.h",
+           "		__entry->parent_ip = parent_ip;", "		__entry->parent_ip = 0;",
+           tests="test_tracepoint"),
+    Mutant("event-cache-not-bypassed", "engine/trace.h",
+           "	lookup_bypass_cache, lookup_use_cache\n", "	NULL, NULL\n", tests="test_tracepoint"),
+)

@@ -1,0 +1,78 @@
+"""Try mutants of the module, one after the other: `python3 -m pytests.programs.mutants LIST`.
+
+LIST is a JSON file: [{"name": ..., "ko": path, "tests": expression for -k, or ""}, ...]. For each,
+its module is put in the module's place and the tests are run until one fails. What came out goes to
+the port MEMEVENTS_EVENTS, a JSON object a line. After a mutant that was noticed the sound module
+has to pass a test: where it does not, the mutant has left something in the kernel, and this ends,
+as it does after a splat.
+"""
+
+import glob
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+from pytests.lib import memevents
+
+#: Exit status of a session ended because the kernel is no longer to be trusted.
+EXIT_SPLAT = 70
+
+#: What the sound module has to pass.
+SOUND = "test_defaults"
+
+
+def _files(expression):
+    """The test files in which a word of the expression stands: pytest need not read the others."""
+    words = set(re.findall(r"\w+", expression)) - {"and", "or", "not"}
+    chosen = []
+    for path in sorted(glob.glob(os.path.join(memevents.TOP, "pytests", "tests", "test_*.py"))):
+        with open(path, encoding="utf-8") as file:
+            text = path + file.read()
+        if not words or any(word in text for word in words):
+            chosen.append(path)
+    return chosen
+
+
+def _run(expression):
+    """Run the tests until one fails; returns (exit code, first failed test, number that passed)."""
+    command = [sys.executable, "-m", "pytest", "-x", "-v", "--color=no", *_files(expression)]
+    if expression:
+        command += ["-k", expression]
+    failed, passed = "", 0
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, encoding="utf-8", errors="replace") as child:
+        for line in child.stdout:
+            sys.stdout.write(line)
+            sys.stdout.flush()
+            match = re.match(r"(?:FAILED|ERROR) (\S+)", line)
+            failed = failed or (match[1] if match else "")
+            passed += bool(re.search(r" PASSED +\[", line))
+    return child.returncode, failed, passed
+
+
+def main(path):
+    """Try those of the list."""
+    with open(path, encoding="utf-8") as file:
+        mutants = json.load(file)
+    sound = memevents.KO + ".sound"
+    shutil.copy(memevents.KO, sound)
+    with open(os.environ["MEMEVENTS_EVENTS"], "w", encoding="ascii", buffering=1) as port:
+        for mutant in mutants:
+            port.write(json.dumps({"event": "begin", "name": mutant["name"]}) + "\n")
+            shutil.copy(mutant["ko"], memevents.KO)
+            code, failed, passed = _run(mutant["tests"])
+            port.write(json.dumps({"event": "end", "name": mutant["name"], "code": code,
+                                   "failed": failed, "passed": passed}) + "\n")
+            if code == EXIT_SPLAT:
+                break
+            if code:
+                shutil.copy(sound, memevents.KO)
+                if _run(SOUND)[0]:
+                    break
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
