@@ -49,6 +49,12 @@ def fragments(kernel):
                    for name in kernel.config)
 
 
+def _settings(text):
+    """{symbol: line} of the lines of config fragments; the last line about a symbol stands."""
+    return {line.partition("=")[0]: line for line in text.splitlines()
+            if line.startswith("CONFIG_")}
+
+
 def _in_chroot(root, folder, script, on_line=lambda line: None):
     """Run a shell script in the root, in the source's folder; `folder` stands at /mnt there.
 
@@ -67,14 +73,13 @@ def _configure(root, folder, fragment):
     Raises:
         HarnessError: the source refused a line of the fragment.
     """
-    (folder / "fragment").write_text(fragment, encoding="ascii")
+    settings = _settings(fragment)
+    (folder / "fragment").write_text("\n".join(settings.values()) + "\n", encoding="ascii")
     _in_chroot(root, folder, "make -s KCONFIG_ALLCONFIG=../fragment allnoconfig")
     got = set((folder / "linux" / ".config").read_text(encoding="utf-8").splitlines())
     refused = []
-    for line in fragment.splitlines():
-        if not line.startswith("CONFIG_"):
-            continue
-        name, _, value = line.partition("=")
+    for name, line in settings.items():
+        value = line.partition("=")[2]
         if line not in got and not (value == "n" and not any(
                 other.startswith(name + "=") for other in got)):
             refused.append(line)

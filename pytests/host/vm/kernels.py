@@ -67,6 +67,9 @@ KERNELS = (
     Kernel("7.3-arm64", "trixie-backports", "arm64", "arm64"),
     Kernel("6.1-debug", "bookworm", "amd64", "", ("debug", "debug-kasan"),
            "page_poison=1"),
+    # Kernel code is not preemptible there, and yet a tick can take a CPU in it for quiescent.
+    Kernel("6.12-none", "trixie", "amd64", "", ("debug", "debug-kasan", "debug-none"),
+           "page_poison=1"),
     Kernel("6.1-kcsan", "bookworm", "amd64", "", ("debug", "debug-kcsan")),
 )
 
