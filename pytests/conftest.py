@@ -194,6 +194,16 @@ def any_target(originals):
 
 
 @pytest.fixture
+def slow_target(originals):
+    """The engine on the module's own target with a slow replacement, not loaded."""
+    name = "slow_target_hook"
+    hook = memevents.Hook(os.path.join(memevents.KMODS, "slow_target", name + ".ko"), name)
+    yield hook
+    if hook.loaded:
+        hook.unload()
+
+
+@pytest.fixture
 def peer():
     """A function that loads one of the modules in kmods/peers/; all are unloaded after the test."""
     yield peer_module.load

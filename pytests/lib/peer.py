@@ -13,10 +13,14 @@ KPROBE = "peer_kprobe"
 IPMODIFY = "peer_ipmodify"
 CALLER = "peer_caller"
 PARKED = "peer_parked"
+DIRECTORY = "peer_directory"
+EVENT = "peer_event"
+NESTED = "peer_nested"
+DIRECT = "peer_direct"
 #: What the peer CALLER prints when it calls the target.
 CALLED = os.path.join(memevents.DEBUGFS, CALLER, "events")
 
-ALL = (LIVEPATCH, KPROBE, IPMODIFY, CALLER, PARKED)
+ALL = (LIVEPATCH, KPROBE, IPMODIFY, CALLER, PARKED, DIRECTORY, EVENT, NESTED, DIRECT)
 
 _LIVEPATCHES = "/sys/kernel/livepatch"
 
@@ -34,10 +38,18 @@ def load(name, settle=True, **parameters):
     """
     if name == LIVEPATCH and not os.path.isdir(_LIVEPATCHES):
         raise Unsupported(f"this kernel has no livepatch (CONFIG_LIVEPATCH): no {_LIVEPATCHES}")
+    ko = os.path.join(FOLDER, name + ".ko")
+    if name == DIRECT and not os.path.exists(ko):
+        raise Unsupported("only x86_64 has the peer with a direct call")
     words = [f'{key}="{value}"' for key, value in parameters.items()]
-    memevents.insmod(os.path.join(FOLDER, name + ".ko"), " ".join(words))
+    memevents.insmod(ko, " ".join(words))
     if name == LIVEPATCH and settle:
         wait_settled()
+
+
+def number(name, parameter):
+    """Return the number that a loaded peer shows as a parameter."""
+    return int(memevents.read_file(f"/sys/module/{name}/parameters/{parameter}"))
 
 
 def in_transition():

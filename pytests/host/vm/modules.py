@@ -11,7 +11,8 @@ from .process import as_root, run
 from .release import fetch
 
 # What is built, in this order.
-FOLDERS = ("module", "module/example", "pytests/kmods/peers", "pytests/kmods/any_target")
+FOLDERS = ("module", "module/example", "pytests/kmods/peers", "pytests/kmods/any_target",
+           "pytests/kmods/slow_target")
 
 # Where its sources are.
 SOURCES = ("module", "pytests/kmods")

@@ -2,8 +2,8 @@
 /*
  * Has ftrace find other bytes at a function's entry than it left there: it takes
  * that for a bug (which it is), warns, and shuts itself down for good. The
- * function is our own, and ftrace finds it at once; or it is the one named,
- * which is traced, and ftrace finds it when it takes that one's last tracer out.
+ * function is our own, and ftrace finds it at once; or it is the one named, and
+ * ftrace finds it when it takes that one's last tracer out, or puts its first in.
  * For guests that are thrown away afterwards.
  */
 #include <linux/ftrace.h>
@@ -17,7 +17,7 @@
 
 static char *symbol;
 module_param(symbol, charp, 0444);
-MODULE_PARM_DESC(symbol, "a function of the kernel's own that is traced");
+MODULE_PARM_DESC(symbol, "a function of the kernel's own, traced or not");
 
 static const u8 peer_endbr[] = { 0xf3, 0x0f, 0x1e, 0xfa };
 static const u8 peer_nop[] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };
@@ -63,8 +63,8 @@ static int peer_write(unsigned long to, const u8 *bytes, size_t len)
 	return 0;
 }
 
-/* The call goes, as if nobody had the function, and ftrace is not told. */
-static int peer_take_call(void)
+/* Neither ftrace's call nor its nop is there any more, and ftrace is not told. */
+static int peer_spoil(void)
 {
 	struct kprobe kp = {
 		.symbol_name = symbol,
@@ -80,7 +80,8 @@ static int peer_take_call(void)
 	unregister_kprobe(&kp);
 	if (!memcmp((void *)site, peer_endbr, sizeof(peer_endbr)))
 		site += sizeof(peer_endbr);
-	if (*(const u8 *)site != peer_call)
+	if (*(const u8 *)site != peer_call &&
+	    memcmp((void *)site, peer_nop, sizeof(peer_nop)))
 		return -EOPNOTSUPP;
 	return peer_write(site, peer_other_nop, sizeof(peer_other_nop));
 }
@@ -91,7 +92,7 @@ static int __init peer_init(void)
 	int err;
 
 	if (symbol)
-		return peer_take_call();
+		return peer_spoil();
 	peer_victim();
 	/* Or the compiler adds the offsets, and objtool sees calls behind the ENDBR. */
 	OPTIMIZER_HIDE_VAR(site);

@@ -7,6 +7,8 @@
 #include <linux/module.h>
 #include <linux/seq_file.h>
 
+#include "call_target.h"
+
 static char *symbol = "__memory_events_show";
 module_param(symbol, charp, 0444);
 MODULE_PARM_DESC(symbol, "the function to patch");
@@ -16,13 +18,23 @@ module_param(parent, bool, 0444);
 MODULE_PARM_DESC(parent,
 		 "it has the type of a caller (a seq_file show function)");
 
-static void peer_target(struct seq_file *m, atomic_long_t *events)
+static bool calls;
+module_param(calls, bool, 0444);
+MODULE_PARM_DESC(calls, "a caller goes on to call __memory_events_show");
+
+static atomic_long_t peer_figures[64];
+
+static void peer_show(struct seq_file *m, atomic_long_t *events)
 {
 	seq_puts(m, "livepatched 1\n");
 }
 
 static int peer_parent(struct seq_file *m, void *v)
 {
+	if (calls) {
+		peer_call(m, peer_figures, 0);
+		return 0;
+	}
 	seq_puts(m, "livepatched 2\n");
 	return 0;
 }
@@ -31,7 +43,7 @@ static void peer_park(void)
 {
 }
 
-static struct klp_func peer_funcs[] = { { .new_func = peer_target }, {} };
+static struct klp_func peer_funcs[] = { { .new_func = peer_show }, {} };
 
 static struct klp_func peer_parked_funcs[] = {
 	{ .old_name = "peer_park", .new_func = peer_park },
@@ -51,6 +63,13 @@ static struct klp_patch peer_patch = {
 
 static int __init peer_init(void)
 {
+	int err;
+
+	if (calls) {
+		err = peer_find_target();
+		if (err)
+			return err;
+	}
 	peer_funcs[0].old_name = symbol;
 	if (parent)
 		peer_funcs[0].new_func = peer_parent;
