@@ -15,6 +15,8 @@ HOLDERS = [
     pytest.param(peers.IPMODIFY, id="ftrace"),
     pytest.param(peers.KPROBE, id="kprobe"),
     pytest.param(peers.LIVEPATCH, id="livepatch", marks=pytest.mark.livepatch),
+    # A direct call that gives way to nobody: those of BPF do, from 6.1 on.
+    pytest.param(peers.DIRECT, id="direct"),
 ]
 
 
@@ -57,7 +59,8 @@ def test_switching_on_is_refused(hook, held, kernel_log, cgroup, holder):
     assert len(lines) == 1 and TARGET in lines[0] and "IPMODIFY" in lines[0], lines
     assert not hook.boolean("enabled")
     reason = hook.why()[TARGET]
-    for word in ("IPMODIFY", "enabled_functions", "kprobes/list", "/sys/kernel/livepatch"):
+    for word in ("IPMODIFY", "direct call", "enabled_functions", "kprobes/list",
+                 "/sys/kernel/livepatch", "bpftool"):
         assert word in reason, reason
     assert cgroup.read_events() == with_holder
     assert hook.hits() == (0, 0)

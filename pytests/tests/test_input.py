@@ -234,6 +234,26 @@ def test_banner_whatever_the_offset(loaded):
     os.close(fd)
 
 
+def test_a_write_does_not_move_the_offset(loaded):
+    """What is read through a file that was written to starts where it was, at 0 or behind."""
+    names = [name for name, mode in sorted(loaded.tree().items()) if mode & 0o600 == 0o600]
+    assert {"enabled", "banner", f"parents/{SHOW}/redirect"} <= set(names)
+    for name in names:
+        text = memevents.read_file(loaded.path(name))
+        fd = os.open(loaded.path(name), os.O_RDWR)
+        for _ in range(2):
+            assert os.write(fd, text) == len(text)
+            assert os.lseek(fd, 0, os.SEEK_CUR) == 0, name
+        assert os.read(fd, 1) == text[:1], name
+        assert os.write(fd, text) == len(text)
+        assert os.read(fd, 4096) == text[1:], name
+        os.close(fd)
+    # The contract's own words.
+    done = subprocess.run(["sh", "-c", f"exec 3<>{loaded.path('enabled')}; echo 1 >&3; cat <&3"],
+                          stdout=subprocess.PIPE, check=True)
+    assert done.stdout == b"Y\n"
+
+
 # dmesg
 
 REFUSALS = [
@@ -247,6 +267,8 @@ REFUSALS = [
     (errno.ENOENT, "add_parent", "no_such_symbol", "no_such_symbol: no such symbol"),
     (errno.EEXIST, "add_parent", SHOW, f"{SHOW}: listed already"),
     (errno.ENAMETOOLONG, "add_parent", "x" * 600, "add_parent: the symbol is too long"),
+    (errno.ENAMETOOLONG, "add_parent", "x" * 256, "add_parent: the symbol is too long"),
+    (errno.ENAMETOOLONG, "add_parent", "x" * 511, "add_parent: the symbol is too long"),
     (errno.EINVAL, "add_parent", "", "add_parent: not a symbol"),
     (errno.EINVAL, "add_parent", "jiffies", "jiffies: not a function that can be listed"),
     (errno.ENAMETOOLONG, "remove_parent", "x" * 600, "remove_parent: the symbol is too long"),

@@ -135,6 +135,8 @@ REFUSED_LISTS = [
     (errno.EINVAL, "memory_events show"),
     (errno.EINVAL, "memory_events\x01show"),
     (errno.EINVAL, "jiffies"),
+    (errno.ENAMETOOLONG, "x" * 256),
+    (errno.ENAMETOOLONG, "x" * 511),
     (errno.ENAMETOOLONG, "x" * 600),
 ]
 
@@ -203,10 +205,11 @@ def check_target_refused(any_target, kernel_log, number, target):
     return line
 
 
-def test_refused_targets(any_target, kernel_log):
-    """A name of nothing, and of a variable."""
+def test_refused_targets(any_target, kernel_log, symbols):
+    """A name of nothing, of a variable, and of several functions."""
     for number, target, why in ((errno.ENOENT, "no_such_symbol", "no such symbol"),
-                                (errno.EINVAL, "jiffies", "not a function")):
+                                (errno.EINVAL, "jiffies", "not a function"),
+                                (errno.ENOTUNIQ, symbols.duplicates()[0], "several functions")):
         assert why in check_target_refused(any_target, kernel_log, number, target)
 
 

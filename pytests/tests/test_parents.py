@@ -101,6 +101,7 @@ BAD_SYMBOLS = [
     (errno.EINVAL, b"vfs_read\x1b"), (errno.EINVAL, b"\x7fvfs_read"), (errno.EINVAL, b"\0"),
     (errno.EINVAL, b"vfs_read\0"), (errno.EINVAL, b"vfs_read\0\n"), (errno.EINVAL, b"\0vfs_read"),
     (errno.EINVAL, b"vfs\0_read"), (errno.EINVAL, b"\xa0vfs_read"), (errno.EINVAL, b"vfs_read\xa0"),
+    (errno.ENAMETOOLONG, b"x" * 256), (errno.ENAMETOOLONG, b"x" * 511),
     (errno.ENAMETOOLONG, b"x" * 600), (errno.ENAMETOOLONG, b"x" * 600 + b"\n"),
     (errno.ENAMETOOLONG, b"x" * 4095), (errno.ENAMETOOLONG, b"x" * 4096),
     (errno.ENAMETOOLONG, b"x" * 4097), (errno.ENAMETOOLONG, b"x" * 65536),

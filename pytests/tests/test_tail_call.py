@@ -111,6 +111,22 @@ def test_a_trampoline_as_the_caller(hook, route, other, trampoline):
         memevents.read_file(route.file)
         name, _, place = hook.read("other_last").partition("+")
     assert trampoline in name and place.startswith("0x0/"), (name, place)
+    assert "tracer of returns" in hook.why()[route.jumps]
+
+
+def test_a_probed_jump(hook, route):
+    """Under a kprobe a jump looks as a call would: which it is cannot be told, and is not."""
+    if platform.machine() != "x86_64":
+        pytest.skip("elsewhere a kprobe leaves nothing of the instruction to be read")
+    (address, offset, _), = sites(hook, route.jumps)
+    with company.probe(("p", f"{route.jumps}+{offset}")):
+        hook.write("remove_parent", route.jumps)
+        hook.write("add_parent", route.jumps)
+        assert sites(hook, route.jumps) == [(address, offset, "probed")]
+        assert "kprobe" in hook.why()[route.jumps]
+    hook.write("remove_parent", route.jumps)
+    hook.write("add_parent", route.jumps)
+    assert sites(hook, route.jumps) == [(address, offset, "tail")]
 
 
 def test_a_short_jump(any_target, symbols):

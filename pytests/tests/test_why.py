@@ -2,7 +2,9 @@
 
 import errno
 
-from pytests.lib import memevents, peer as peers
+import pytest
+
+from pytests.lib import kernel_log, memevents, peer as peers
 from pytests.lib.memevents import LOCAL_SHOW, SHOW, TARGET
 
 
@@ -39,7 +41,7 @@ def test_refused(hook, peer):
     with hook.refuses(errno.EBUSY):
         hook.write("enabled", "1")
     why = hook.why()
-    assert why.pop(TARGET).startswith("refused: another IPMODIFY user has the target")
+    assert why.pop(TARGET).startswith("refused: another IPMODIFY user")
     assert len(why) == 2 and all("hook off" in reason for reason in why.values())
     hook.write("enabled", "0")
     assert hook.why()[TARGET] == "hook off"
@@ -68,3 +70,27 @@ def test_nothing_listed(hook):
     """Then there is the hook's line alone."""
     hook.load(redirect="", observe="")
     assert hook.why() == {memevents.TARGET: "ok"}
+
+
+@pytest.mark.livepatch
+def test_a_livepatched_parent_that_calls_the_target(loaded, cgroup, originals):
+    """The call stands in the patch's own text: it is others', which `why` says once one came."""
+    peers.load(peers.LIVEPATCH, symbol=SHOW, parent="Y", calls="Y")
+    assert cgroup.read_events().startswith(b"low 0\n")
+    assert loaded.hits() == (0, 0)
+    assert loaded.number("other_hits") == 1
+    assert "livepatch" in loaded.why()[SHOW]
+    peers.unload(peers.LIVEPATCH)
+    loaded.write("reset", "1")
+    assert loaded.why()[SHOW] == "ok"
+    assert cgroup.read_events().startswith(memevents.BANNER.encode())
+
+
+def test_another_module_that_calls_the_target(loaded, peer):
+    """It stands in nobody's place: the parents are well."""
+    peer(peers.CALLER)
+    memevents.read_file(peers.CALLED)
+    assert loaded.number("other_hits") == 1
+    assert loaded.why()[TARGET] == "ok"
+    if not kernel_log.taint() & kernel_log.TAINT_LIVEPATCH:
+        assert loaded.why()[SHOW] == "ok"

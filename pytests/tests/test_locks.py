@@ -1,0 +1,91 @@
+"""Waiting alone: a reader that does not come back holds up nothing but the removal of its file."""
+
+import errno
+import os
+
+import pytest
+
+from pytests.lib import memevents, scale
+from pytests.lib.memevents import LOCAL_SHOW, SHOW, TARGET
+from pytests.lib.userfault import Call, blocked_reader
+
+#: Seconds that a call has, which takes none where nothing is in its way.
+PATIENCE = scale.DEADLINE / 4
+
+
+@pytest.mark.parametrize("name", ["hits", "redirect", "call_sites"])
+def test_a_blocked_reader_of_a_parents_file(loaded, cgroup, symbols, name):
+    """Its parent is removed: that waits for the reader, and all else goes on meanwhile."""
+    listed, other = (symbol for symbol, _ in zip(symbols.listable(), range(2)))
+    loaded.write("add_parent", listed)
+
+    def add_and_remove():
+        loaded.write("add_parent", other)
+        loaded.write(f"parents/{other}/redirect", "1")
+        loaded.write("remove_parent", other)
+
+    def read(file):
+        return lambda: loaded.read(file)
+    with blocked_reader(loaded.path("parents", SHOW, name)):
+        remove = Call("remove_parent", lambda: loaded.write("remove_parent", SHOW))
+        # Off the list at once: its calls are others'.
+        calls = [Call("wait until it is off the list", lambda: memevents.wait_for(
+            lambda: SHOW not in loaded.stats(), "off the list"))]
+        try:
+            calls[0].wait(PATIENCE)
+            calls += [Call(f"cat {file}", read(file))
+                      for file in ("stats", "why", "target", "other_last", "other_hits", "enabled")]
+            calls += [Call("add_parent, remove_parent", add_and_remove),
+                      Call("remove_parent of another",
+                           lambda: loaded.write("remove_parent", listed)),
+                      Call("reset", lambda: loaded.write("reset", "1")),
+                      Call("off and on", lambda: [loaded.write("enabled", word) for word in "01"])]
+            for call in calls[1:]:
+                call.wait(PATIENCE)
+            assert not remove.ended(), "remove_parent has not waited for the reader"
+        finally:
+            for call in calls:
+                call.kill()
+    remove.wait(PATIENCE)
+    memevents.wait_for(lambda: all(call.ended() for call in calls), "all have come back")
+    assert not os.path.exists(loaded.path("parents", SHOW))
+    assert loaded.parents() == {LOCAL_SHOW}
+    assert list(loaded.why()) == [TARGET, LOCAL_SHOW]
+    cgroup.read_events()
+    assert loaded.number("other_hits") == 1
+
+
+def test_a_removal_that_waits_can_be_killed_or_ends(loaded):
+    """A remover that is killed while it waits leaves the list as if it had come back."""
+    with blocked_reader(loaded.path("parents", SHOW, "hits")):
+        remove = Call("remove_parent", lambda: loaded.write("remove_parent", SHOW))
+        gone = Call("off the list", lambda: memevents.wait_for(
+            lambda: SHOW not in loaded.stats(), "off the list"))
+        try:
+            gone.wait(PATIENCE)
+        finally:
+            gone.kill()
+            remove.kill()
+    memevents.wait_for(remove.ended, "the remover is gone")
+    memevents.wait_for(gone.ended, "so is the other")
+    assert not os.path.exists(loaded.path("parents", SHOW))
+    loaded.write("add_parent", SHOW)
+    assert loaded.hits() == (0, 0)
+
+
+def test_a_blocked_reader_of_stats(loaded, symbols):
+    """It holds up nobody: what it prints has been printed, under a lock that is free again."""
+    name = next(symbols.listable())
+    with blocked_reader(loaded.path("stats")):
+        calls = [Call("cat stats", lambda: loaded.read("stats")),
+                 Call("cat why", lambda: loaded.read("why")),
+                 Call("add_parent", lambda: loaded.write("add_parent", name))]
+        try:
+            for call in calls:
+                call.wait(PATIENCE)
+        finally:
+            for call in calls:
+                call.kill()
+        with memevents.expect_errno(errno.EAGAIN):
+            loaded.unload()
+    loaded.write("remove_parent", name)

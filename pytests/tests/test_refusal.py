@@ -1,0 +1,179 @@
+"""A refusal is a refusal: what is refused has redirected nothing and counted nothing.
+
+ftrace puts a hook on its list before it finds out that another user holds the function. Where
+somebody traces the function besides, calls go by that list: they reach the handler meanwhile.
+"""
+
+import contextlib
+import errno
+
+import pytest
+
+from pytests.lib import company, faults, memevents, scale
+from pytests.lib import peer as peers
+from pytests.lib.memevents import LOCAL_SHOW, TARGET
+from pytests.lib.readers import Readers
+
+#: Who holds the target, and what memory.events then is: None for the kernel's own.
+HOLDERS = [
+    pytest.param(peers.KPROBE, None, id="kprobe"),
+    pytest.param(peers.IPMODIFY, None, id="ftrace"),
+    pytest.param(peers.LIVEPATCH, b"livepatched 1\n", id="livepatch",
+                 marks=pytest.mark.livepatch),
+]
+
+
+@contextlib.contextmanager
+def held(holder, text, cgroup, originals):
+    """The target held by a peer, and traced besides. Yields the files for Readers.
+
+    Skips where that peer needs no IPMODIFY.
+    """
+    with company.tracer("function", only=TARGET):
+        peers.load(holder)
+        try:
+            if holder == peers.KPROBE and not peers.kprobe_on_ftrace():
+                pytest.skip("kprobes do not go through ftrace here (CONFIG_KPROBES_ON_FTRACE)")
+            texts = (text or originals[0], text or originals[1])
+            yield [(path, {0: wanted, 1: wanted})
+                   for path, wanted in zip((cgroup.events, cgroup.local), texts)]
+        finally:
+            peers.unload(holder)
+
+
+def counters(hook):
+    """Return every counter there is."""
+    return [(row.parent, row.hits, row.redirected) for row in hook.stats().values()]
+
+
+@pytest.mark.parametrize("holder, text", HOLDERS)
+@pytest.mark.parametrize("observed", [False, True])
+def test_switching_on(hook, cgroup, originals, record_property, holder, text, observed):
+    """Refused many times under readers on two CPUs: no banner is read, no counter moves.
+
+    observed: is one parent only counted? Else none is listed, and all calls are others'.
+    """
+    lists = {} if observed else {"redirect": "", "observe": ""}
+    hook.load(enabled=False, **lists)
+    before = counters(hook)
+    with held(holder, text, cgroup, originals) as files, \
+            Readers(files, cpus=[0, 1]) as readers, hook.writer("enabled") as write:
+        for _ in range(scale.REFUSALS):
+            with memevents.expect_errno(errno.EBUSY):
+                write(b"1")
+        readers.wait_reads(2)
+        # All that went wrong is told at once.
+        assert counters(hook) == before, f"of {readers.ended()} reads, {scale.REFUSALS} refusals"
+    record_property("reads", readers.ended())
+    assert counters(hook) == before
+    assert hook.read("other_last") == ""
+    hook.write("enabled", "1")
+    assert cgroup.read_local() == originals[1]
+    assert sum(hits for _, hits, _ in counters(hook)) == 1
+
+
+@pytest.mark.parametrize("holder, text", HOLDERS)
+def test_loading(hook, cgroup, originals, record_property, holder, text):
+    """The same at load."""
+    with held(holder, text, cgroup, originals) as files, Readers(files, cpus=[0, 1]) as readers:
+        for _ in range(scale.REFUSED_LOADS):
+            with memevents.expect_errno(errno.EBUSY):
+                hook.load()
+        readers.wait_reads(2)
+    record_property("reads", readers.ended())
+
+
+def test_the_directory_is_taken(hook, peer, cgroup, originals, kernel_log):
+    """Somebody else has the module's directory: the load fails, and has redirected nothing."""
+    peer(peers.DIRECTORY)
+    files = [(cgroup.events, dict.fromkeys((0, 1), originals[0])),
+             (cgroup.local, dict.fromkeys((0, 1), originals[1]))]
+    with Readers(files, cpus=[0, 1]) as readers:
+        for _ in range(scale.REFUSED_LOADS):
+            mark = kernel_log.mark()
+            # At load EEXIST is for a module that is there already.
+            with memevents.expect_errno(errno.EINVAL):
+                hook.load()
+            line, = kernel_log.module_lines(mark)
+            assert "debugfs" in line
+            assert memevents.traced() is None
+        readers.wait_reads(2)
+    peers.unload(peers.DIRECTORY)
+    hook.load()
+
+
+#: How many faults are injected under readers: of a load from the first to the last, of a write to
+#: add_parent the last, which are those of its directory. Not all of them make it fail.
+FAULTS_AT_LOAD, FAULTS_OF_ADDING = 40, 30
+
+
+def how_many(nth, call, undo):
+    """Return how many faults call() can have; undo() follows one that raises nothing."""
+    def injected(number):
+        was_injected, error = nth.run(number, call)
+        if error is None:
+            undo()
+        return was_injected
+    most = 1
+    while injected(most):
+        most *= 2
+        assert most < faults.MOST
+    least = most // 2
+    while most - least > 1:
+        middle = (least + most) // 2
+        least, most = (middle, most) if injected(middle) else (least, middle)
+    return least
+
+
+def test_a_load_without_memory(hook, cgroup, originals):
+    """Whatever fails, late too: until it does nothing has been redirected."""
+    faults.needed()
+    files = [(cgroup.events, dict.fromkeys((0, 1), originals[0])),
+             (cgroup.local, dict.fromkeys((0, 1), originals[1]))]
+    done = 0
+    with faults.injector([faults.SLAB]) as nth:
+        hook.load()
+        hook.unload()
+        total = how_many(nth, hook.load, hook.unload)
+        assert total > FAULTS_AT_LOAD
+        for number in range(total, 0, -(total // FAULTS_AT_LOAD)):
+            readers = Readers(files, cpus=[0, 1])
+            with contextlib.ExitStack() as stack:
+                stack.enter_context(readers)
+                _, error = nth.run(number, hook.load)
+                if error is None:
+                    # The kernel could do without: then the banner is to be read.
+                    hook.unload()
+                    with contextlib.suppress(AssertionError):
+                        readers.stop()
+                    continue
+                readers.wait_reads(2)
+            done += 1
+    assert done > FAULTS_AT_LOAD // 4
+
+
+def test_a_parent_without_a_directory(hook, cgroup, originals):
+    """A parent that could not be listed has taken no call from the others."""
+    faults.needed()
+    files = [(cgroup.local, dict.fromkeys((0, 1), originals[1]))]
+    hook.load(observe="")
+    done = 0
+    with faults.injector() as nth, hook.writer("add_parent") as add, \
+            hook.writer("remove_parent") as remove:
+        def add_it():
+            add(LOCAL_SHOW.encode())
+        add_it()
+        remove(LOCAL_SHOW.encode())
+        total = how_many(nth, add_it, lambda: remove(LOCAL_SHOW.encode()))
+        assert total > FAULTS_OF_ADDING
+        for number in range(total - FAULTS_OF_ADDING, total + 1):
+            hook.write("reset", "1")
+            with Readers(files, cpus=[0, 1]) as readers:
+                _, error = nth.run(number, add_it)
+                readers.wait_reads(2)
+            if error is None:
+                remove(LOCAL_SHOW.encode())
+                continue
+            assert hook.number("other_hits") == readers.ended(), f"fault {number}"
+            done += 1
+    assert done > FAULTS_OF_ADDING // 4
