@@ -56,6 +56,12 @@ BOOTS = (
     Boot("ftrace-dead-off", "ftrace_dead off", "", True, arch="amd64"),
     Boot("ftrace-dies-in-flip", "ftrace_dead dies-in-flip", "", True, arch="amd64"),
     Boot("ftrace-dies-in-unload", "ftrace_dead dies-in-unload", "", True, arch="amd64"),
+    Boot("ftrace-dies-in-switch-on", "ftrace_dead dies-in-switch-on", "", True, arch="amd64"),
+    Boot("ftrace-dies-in-load", "ftrace_dead dies-in-load", "", True, arch="amd64"),
+    Boot("controller-off", "no_calls off", "cgroup_disable=memory", True),
+    # The debug kernels have no cgroup v1.
+    Boot("controller-v1", "no_calls v1"),
+    Boot("unload-preempted", "unload_preempted", "preempt=full", True),
     Boot("tools", "tools", packages=("bpftrace", "linux-perf"), memory=3072),
 )
 

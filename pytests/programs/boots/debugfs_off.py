@@ -1,7 +1,15 @@
-"""debugfs=off: loading is refused, with a word on why, and leaves nothing."""
+"""debugfs=off: loading is refused, with a word on why, and leaves nothing.
+
+Before it is refused it does nothing: readers beside it never see a redirected read.
+"""
+
+import errno
 
 from pytests.lib import memevents
+from pytests.lib.readers import Readers
 from pytests.programs.boots import common
+
+LOADS = 40
 
 
 def check():
@@ -14,7 +22,15 @@ def check():
             common.said(log, mark, "debugfs")
             common.expect("lines in the kernel log", len(log.module_lines(mark)), 1)
             common.nothing_left()
-        common.expect("memory.events unchanged", cgroup.read_events() == originals[0], True)
+        files = [(path, dict.fromkeys((0, 1), text))
+                 for path, text in zip((cgroup.events, cgroup.local), originals)]
+        with Readers(files, cpus=[0, 1]) as readers:
+            for _ in range(LOADS):
+                with memevents.expect_errno(errno.EOPNOTSUPP):
+                    memevents.insmod(memevents.KO)
+            readers.wait_reads(2)
+        common.expect(f"redirected of {readers.ended()} reads beside {LOADS} loads", 0, 0)
+        common.nothing_left()
         assert not log.splats(), log.splats()
 
 

@@ -13,13 +13,13 @@ PEER = os.path.join(peer.FOLDER, "peer_ftrace_bug.ko")
 class Ending:
     """The module loaded, then a fault in ftrace."""
 
-    def __init__(self, log, cgroup, originals, parameters):
+    def __init__(self, log, cgroup, originals, parameters, works=True):
         self.hook = memevents.Hook()
         self.log = log
         self._cgroup = cgroup
         self._originals = originals
         self.hook.load(**parameters)
-        self.routed(parameters.get("enabled", True))
+        self.routed(works and parameters.get("enabled", True))
 
     def died(self):
         """AssertionError where ftrace has not shut itself down."""
@@ -51,15 +51,17 @@ class Dead(Ending):
 class Doomed(Ending):
     """The module loaded, then its call taken out behind ftrace's back: taking it out again kills.
 
-    Until then ftrace lives, and thinks that the hook is there.
+    Until then ftrace lives, and thinks that the hook is there. Off, it is the same with ftrace's
+    nop, and putting the call in kills.
     """
 
-    def __init__(self, log, cgroup, originals):
-        super().__init__(log, cgroup, originals, {})
+    def __init__(self, log, cgroup, originals, **parameters):
+        super().__init__(log, cgroup, originals, parameters)
         memevents.insmod(PEER, f"symbol={TARGET}")
         self.routed(False)
         common.expect("splats", log.splats(), [])
-        common.expect("why", self.hook.why()[TARGET], "ok")
+        common.expect("why", self.hook.why()[TARGET],
+                      "ok" if parameters.get("enabled", True) else "hook off")
 
 
 def flip(*watched):
@@ -80,6 +82,40 @@ def dies_in_flip(*watched):
     _pinned(doomed)
     doomed.died()
     doomed.routed(False)
+
+
+def dies_in_switch_on(*watched):
+    """It dies of putting the hook in: that failed, and nobody knows what it has left behind."""
+    doomed = Doomed(*watched, enabled=False)
+    mark = doomed.log.mark()
+    for attempt in (1, 2):
+        common.expect(f"echo 1 > enabled, {attempt}.", common.errno_of(
+            lambda: doomed.hook.write("enabled", "1")), "ENODEV")
+        doomed.died()
+        _stays_off(doomed, mark)
+
+
+def dies_in_load(*watched):
+    """It dies of a load's putting the hook in: the load is done, or the text would be freed."""
+    log, cgroup, originals = watched
+    memevents.insmod(PEER, f"symbol={TARGET}")
+    mark = log.mark()
+    ending = Ending(log, cgroup, originals, {}, works=False)
+    ending.died()
+    _stays_off(ending, mark)
+
+
+def _stays_off(ending, mark):
+    """The hook is off, for good, and the module stays, for good; both are said."""
+    common.expect("refcount", ending.refcount(), 1)
+    common.expect("enabled", ending.hook.read("enabled"), "N\n")
+    common.said(ending.log, mark, "cannot be unloaded any more")
+    common.expect("rmmod", common.errno_of(ending.hook.unload), "EAGAIN")
+    common.expect("module loaded", memevents.module_loaded(MODULE), True)
+    common.expect("why names it", "shut itself down" in ending.hook.why()[TARGET], True)
+    ending.routed(False)
+    common.expect("calls counted", [ending.hook.hits(parent) for parent in (SHOW, LOCAL_SHOW)],
+                  [(0, 0), (0, 0)])
 
 
 def _pinned(ending):
@@ -148,7 +184,8 @@ def off(*watched):
 if __name__ == "__main__":
     with common.watched() as everything:
         {"flip": flip, "unload": unload, "off": off, "dies-in-flip": dies_in_flip,
-         "dies-in-unload": dies_in_unload}[sys.argv[1]](*everything)
+         "dies-in-unload": dies_in_unload, "dies-in-switch-on": dies_in_switch_on,
+         "dies-in-load": dies_in_load}[sys.argv[1]](*everything)
         print("passed", flush=True)
         # What follows would trip over a module that stays.
         os._exit(0)
