@@ -20,9 +20,9 @@ def main():
 
     log = kernel_log.KernelLog()
     taint = kernel_log.taint() | kernel_log.TAINT_MODULE
-    with memcg.pressed() as (_, cgroup):
+    with memcg.pressed() as (parent, cgroup), memcg.below(parent, "outside") as outside:
         originals = cgroup.read_events(), cgroup.read_local()
-        names = Names()
+        names = Names(cgroup, outside)
         if options.replay:
             with open(options.replay, encoding="utf-8") as file:
                 commands = json.load(file)

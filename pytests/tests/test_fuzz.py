@@ -5,16 +5,17 @@ import os
 
 import pytest
 
-from pytests.lib import scale
+from pytests.lib import memcg, scale
 from pytests.lib.fuzz import fuzzer, generate
 
 
 @pytest.fixture
-def machine(hook, cgroup, originals):
+def machine(hook, cgroup, parent_cgroup, originals):
     """The module under the fuzzer's hands."""
-    machine = fuzzer.Machine(generate.Names(), cgroup, originals)
-    yield machine
-    machine.stop()
+    with memcg.below(parent_cgroup, "outside") as outside:
+        machine = fuzzer.Machine(generate.Names(cgroup, outside), cgroup, originals)
+        yield machine
+        machine.stop()
 
 
 def test_the_module_does_what_the_model_says(machine, record_property):

@@ -24,6 +24,8 @@ class Names:
     good = [SHOW, LOCAL_SHOW] + [f"function_{number}" for number in range(10)]
     data = ["jiffies"]
     entry = ["entry_point"]
+    cgroup, reader = "/group/leaf", "/"
+    cgroups = ["/", "/group", "/group/leaf", "/other"]
 
     def errno_of(self, name):
         """As there."""
@@ -118,7 +120,8 @@ class FuzzTest(unittest.TestCase):
         split = {command[2].split("/")[-1] for command in commands
                  if command[0] == "write" and len(command[3]) > 1}
         self.assertEqual(
-            split, {"redirect", "banner", "enabled", "add_parent", "remove_parent", "reset"})
+            split, {"redirect", "times", "banner", "enabled", "add_parent", "remove_parent",
+                    "reset", "only", "readers", "hold"})
 
 
 class ReportTest(unittest.TestCase):

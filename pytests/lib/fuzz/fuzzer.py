@@ -82,10 +82,11 @@ class Machine:
     def _write(self, manner, name, pieces, offset):
         pieces = [piece.encode("latin-1") for piece in pieces]
         taken, wanted = 0, ()
+        was = self.model.enabled
         for piece in pieces:
             self.counts["writes"] += 1
             try:
-                self.model.write(name, piece)
+                self.model.write(name, piece, manner == "kept")
             except Refused as refused:
                 self.counts["refused"] += 1
                 wanted = refused.errnos
@@ -93,7 +94,6 @@ class Machine:
             taken += len(piece)
         if taken:
             wanted = ()
-        was = self.model.enabled
         try:
             got = self._do(manner, name, pieces, offset)
         except OSError as error:
@@ -102,10 +102,12 @@ class Machine:
         else:
             if wanted or got != taken:
                 raise Difference(f"write() took {got}, not {_names(wanted) if wanted else taken}")
+        if name == "hold" and manner != "kept":
+            self.model.closed(False)
         if name == "remove_parent" and not wanted:
             self._forget()
         self._glance()
-        if name == "enabled" and was != self.model.enabled:
+        if name in ("enabled", "hold") and was != self.model.enabled:
             self.look()
 
     def _do(self, manner, name, pieces, offset):
@@ -161,6 +163,10 @@ class Machine:
                 for row in memevents.parse_stats(text).values()}
         if rows != self.model.rows():
             raise Difference(f"stats:\n{text}not {self.model.rows()}")
+        _, *headings, _ = [line for line in text.splitlines() if line.startswith("#")]
+        words = sorted(word for line in headings for word in line.split() if "=" in word)
+        if words != self.model.headings():
+            raise Difference(f"stats:\n{text}not {self.model.headings()}")
         enabled = "Y" if self.model.enabled else "N"
         if f"# enabled={enabled} " not in text:
             raise Difference(f"stats: enabled is not {enabled}")
@@ -178,7 +184,13 @@ class Machine:
                              f"{memevents.traced()}")
         if self.hook.boolean("enabled") != self.model.enabled:
             raise Difference("enabled")
+        for name, wanted in (("only", self.model.only or ""), ("readers", self.model.readers or ""),
+                             ("hold", len(self.model.holders))):
+            if self.hook.read(name) != f"{wanted}\n":
+                raise Difference(f"{name} is {self.hook.read(name)!r}, not {wanted!r}")
         for name, parent in self.model.parents.items():
+            if self.hook.read("parents", name, "times") != f"{parent.times}\n":
+                raise Difference(f"parents/{name}/times is not {parent.times}")
             if self.hook.boolean("parents", name, "redirect") != parent.redirect \
                     or self.hook.hits(name) != (parent.hits, parent.redirected):
                 raise Difference(f"parents/{name}")

@@ -3,12 +3,16 @@
 import errno
 import random
 
-from pytests.lib import symbols as kernel_symbols
-from pytests.lib.fuzz.model import BANNER_MAX, NAME_LONG, NAME_SHORT, PAGE, Model, Refused
+from pytests.lib import memcg, symbols as kernel_symbols
+from pytests.lib.fuzz.model import BANNER_MAX, COMPONENT_MAX, NAME_LONG, NAME_SHORT
+from pytests.lib.fuzz.model import PAGE, PATH_MAX, Model, Refused
 from pytests.lib.memevents import LOCAL_SHOW, MODULE, SHOW, TARGET, Hook
 
 WORDS = [b"1", b"0", b"y", b"n", b"on", b"off", b"Y", b"N", b"oN", b"OFF"]
 NEAR_WORDS = [b"", b"2", b"yes", b"no", b"true", b"false", b"01", b"11", b"o", b"Y Y", b"-1", b"t"]
+NUMBERS = [b"-1", b"0", b"1", b"2", b"3", b"10", b"2147483647"]
+NEAR_NUMBERS = [b"", b"-", b"-2", b"+1", b"007", b"-0", b"2147483648", b"4294967295", b"1.5",
+                b"0x1", b"1e3", b"1 2"]
 BLANKS = [b" ", b"\t", b"\n", b"\v", b"\f", b"\r", b"  \n"]
 NASTY = [b"\0", b"\xa0", b"\x7f", b"\x01", b"\xff", b"\x1b[2J", b"%s%n", b"../", b",", b"\\", b'"']
 LENGTHS = [0, 1, 2, 7, 63, 64, 126, 127, 128, 129, 255, 256, 511, 512, 513, 1023, PAGE - 1, PAGE,
@@ -19,10 +23,14 @@ OFFSETS = [0, 1, 3, 127, PAGE - 1, PAGE, PAGE + 1, 1 << 20, (1 << 31) - 1, 1 << 
 class Names:
     """The kernel's symbols by what adding them must give. Costs one reading of kallsyms.
 
+    cgroup, outside: the memcg.Cgroup that is read, and one that has nothing to do with it.
     pool: how many functions the fuzzer lists and unlists.
     """
 
-    def __init__(self, pool=40):
+    def __init__(self, cgroup, outside, pool=40):
+        self.cgroup, self.reader = cgroup.path, memcg.own_path()
+        self.cgroups = sorted({"/", self.cgroup, self.cgroup.rpartition("/")[0] or "/",
+                               self.reader, outside.path})
         symbols = kernel_symbols.Symbols()
         listable = symbols.listable()
         self.good = [SHOW, LOCAL_SHOW] + [next(listable) for _ in range(pool)]
@@ -131,23 +139,52 @@ class Generator:
         text = bytes(self._random.randrange(0x20, 0x7f) for _ in range(length))
         return self._maybe_spoiled(text + self._random.choice([b"", b"\n", b"\n\n"]))
 
+    def _number(self):
+        kind = self._random.random()
+        if kind < 0.1:
+            return self._bytes()
+        return self._maybe_spoiled(self._random.choice(NEAR_NUMBERS if kind < 0.25 else NUMBERS))
+
+    def _path(self):
+        kind = self._random.random()
+        if kind < 0.1:
+            return self._bytes()
+        if kind < 0.2:
+            return self._random.choice([b"", b"\n"])
+        if kind < 0.3:
+            length = self._random.choice([COMPONENT_MAX, COMPONENT_MAX + 1, PATH_MAX, PATH_MAX + 1])
+            whole = self._random.random() < 0.5
+            return (b"/" + b"z" * length) if whole else (b"/z" * length)[:length]
+        path = self._random.choice(self._model.names.cgroups)
+        if kind < 0.4:
+            path += self._random.choice(["/memory.events", "/no such", "/.", "/..", " "])
+        return self._maybe_spoiled(path.encode() + self._random.choice([b"", b"\n", b"/", b"/\n"]))
+
     # Commands
 
     def _file(self):
         """Return (file, data)."""
         name = self._random.choices(
-            ["redirect", "banner", "enabled", "add_parent", "remove_parent", "reset"],
-            [30, 20, 20, 12, 12, 6])[0]
-        if name == "redirect":
-            parents = list(self._model.parents) or [SHOW]
-            return f"parents/{self._random.choice(parents)}/redirect", self._boolean()
+            ["redirect", "times", "banner", "enabled", "add_parent", "remove_parent", "reset",
+             "only", "readers", "hold"], [24, 12, 14, 16, 10, 10, 6, 10, 8, 6])[0]
+        if name in ("redirect", "times"):
+            parents = [SHOW] * 9 + list(self._model.parents)
+            parent = self._random.choice([name for name in parents if name in self._model.parents]
+                                         or [SHOW])
+            return f"parents/{parent}/{name}", self._of(name)
+        return name, self._of(name)
+
+    def _of(self, name):
+        """Return data for a file of that name."""
+        if name == "times":
+            return self._number()
+        if name in ("only", "readers"):
+            return self._path()
         if name == "banner":
-            return name, self._text()
-        if name == "add_parent":
-            return name, self._symbol(False)
-        if name == "remove_parent":
-            return name, self._symbol(True)
-        return name, self._boolean()
+            return self._text()
+        if name in ("add_parent", "remove_parent"):
+            return self._symbol(name == "remove_parent")
+        return self._boolean()
 
     def _costs(self, name, data):
         """Whether a write would take the kernel a grace period or more."""
@@ -157,6 +194,8 @@ class Generator:
                 value = data.strip().lower()
                 return value in (b"1", b"y", b"on", b"0", b"n", b"off") \
                     and (value in (b"1", b"y", b"on")) != model.enabled
+            if name == "hold":
+                return model.enabled and data.strip().lower() in WORDS
             if name == "add_parent":
                 symbol = data.strip().decode("ascii")
                 return model.names.errno_of(symbol) == 0 and symbol not in model.parents
@@ -179,10 +218,7 @@ class Generator:
     def _split(self, name, data):
         """Return data in pieces, for one writev(): whole or cut, and something behind it."""
         cut = self._random.choice([0, len(data), self._random.randint(0, len(data))])
-        if name in ("add_parent", "remove_parent"):
-            more = self._symbol(name == "remove_parent")
-        else:
-            more = self._boolean()
+        more = self._boolean() if name == "banner" else self._of(name.rpartition("/")[2])
         # The kernel leaves an empty piece of several out.
         return [piece for piece in (data[:cut], data[cut:], more) if piece] or [b" "]
 
@@ -218,6 +254,9 @@ class Generator:
         for name in ("redirect", "observe"):
             if self._random.random() < 0.6:
                 parameters[name] = self._list()
+        for name in ("only", "readers"):
+            if self._random.random() < 0.3:
+                parameters[name] = self._path()
         # What the kernel's own parser of parameters takes to pieces never comes to the module.
         clean = {name: bytes(byte for byte in value if byte not in b'\0"')
                  for name, value in parameters.items()}

@@ -6,12 +6,15 @@ that can be read afterwards. It knows the contract, not the code.
 
 import errno
 import mmap
+import re
 
 from pytests.lib.memevents import BANNER, LOCAL_SHOW, SHOW
 
 PAGE = mmap.PAGESIZE
 BANNER_MAX = 127
 PARENTS_MAX = 256
+PATH_MAX, COMPONENT_MAX = 4095, 255
+NO_LIMIT, TIMES_MAX = -1, 2147483647
 
 #: KSYM_NAME_LEN of the kernels there are: a name between them is too long for some.
 NAME_SHORT, NAME_LONG = 128, 512
@@ -64,11 +67,46 @@ def parse_banner(data):
     return text
 
 
+def parse_path(data, cgroups):
+    """Return the path of a cgroup in data, None where it clears; raises Refused.
+
+    cgroups: the paths of those that there are.
+    """
+    path = data[:-1] if data.endswith(b"\n") else data
+    if not path:
+        return None
+    wrong = path[:1] != b"/" or any(byte < 0x20 or byte == 0x7f for byte in path)
+    components = [component for component in path.split(b"/") if component]
+    long = len(data) > PAGE or len(path) > PATH_MAX or \
+        any(len(component) > COMPONENT_MAX for component in components)
+    if long or wrong:
+        raise Refused(*[errno.ENAMETOOLONG] * long, *[errno.EINVAL] * wrong)
+    found = "/" + b"/".join(components).decode("latin-1")
+    if found not in cgroups:
+        raise Refused(errno.ENOENT)
+    return found
+
+
+def parse_times(data):
+    """Return the number of times in data; raises Refused."""
+    word = data.strip(BLANKS)
+    if len(data) > PAGE or not re.fullmatch(rb"[-+]?[0-9]+", word) or \
+            not NO_LIMIT <= int(word) <= TIMES_MAX:
+        raise Refused(errno.EINVAL)
+    return int(word)
+
+
+def covers(scope, path):
+    """Whether a cgroup is the scope's or below it; None is every one's."""
+    return scope in (None, "/", path) or path.startswith(scope + "/")
+
+
 class Parent:
     """One listed parent."""
 
     def __init__(self, redirect):
         self.redirect = redirect
+        self.times = NO_LIMIT
         self.hits = 0
         self.redirected = 0
 
@@ -83,6 +121,8 @@ class Model:
         self.names = names
         self.enabled = True
         self.banner = BANNER.encode()
+        self.only = self.readers = None
+        self.holders = set()
         self.parents = {}
         self.other = 0
 
@@ -99,6 +139,11 @@ class Model:
             value = parameters["enabled"]
             try:
                 fresh.enabled = value is None or parse_boolean(value)
+            except Refused as refused:
+                wrong.update(refused.errnos)
+        for name in ("only", "readers"):
+            try:
+                setattr(fresh, name, parse_path(parameters.get(name, b""), self.names.cgroups))
             except Refused as refused:
                 wrong.update(refused.errnos)
         defaults = {"redirect": SHOW.encode(), "observe": LOCAL_SHOW.encode()}
@@ -120,16 +165,37 @@ class Model:
 
     # Writing
 
-    def write(self, name, data):
-        """Have data written to a file of the tree. Raises Refused."""
+    def write(self, name, data, holder=None):
+        """Have data written to a file of the tree. Raises Refused.
+
+        holder: which open file it is, as `closed` will be told, where the file is `hold`.
+        """
         folder, _, rest = name.partition("/")
         if folder == "parents":
-            parent, _, _ = rest.partition("/")
+            parent, _, name = rest.partition("/")
             if parent not in self.parents:
                 raise Refused(errno.EIO, errno.ENOENT)
-            self.parents[parent].redirect = parse_boolean(data)
+            parse = parse_times if name == "times" else parse_boolean
+            setattr(self.parents[parent], name, parse(data))
+        elif name == "hold":
+            if parse_boolean(data):
+                self.holders.add(holder)
+            else:
+                self.closed(holder)
         else:
             getattr(self, f"_{name}")(data)
+
+    def closed(self, holder):
+        """Have an open file of `hold` be closed."""
+        if holder in self.holders:
+            self.holders.remove(holder)
+            self.enabled &= bool(self.holders)
+
+    def _only(self, data):
+        self.only = parse_path(data, self.names.cgroups)
+
+    def _readers(self, data):
+        self.readers = parse_path(data, self.names.cgroups)
 
     def _enabled(self, data):
         self.enabled = parse_boolean(data)
@@ -174,10 +240,22 @@ class Model:
             self.other += 1
             return False
         parent.hits += 1
-        parent.redirected += parent.redirect
-        return parent.redirect
+        redirect = parent.redirect and parent.times != 0 and \
+            covers(self.only, self.names.cgroup) and covers(self.readers, self.names.reader)
+        if redirect:
+            parent.redirected += 1
+            parent.times -= parent.times > 0
+        return redirect
 
     # Reading
+
+    def headings(self):
+        """Return the words of the lines about scope and budgets in stats, sorted."""
+        words = [f"{name}={value}" for name, value in (("only", self.only),
+                                                       ("readers", self.readers)) if value]
+        words += [f"{name}={parent.times}" for name, parent in self.parents.items()
+                  if parent.times != NO_LIMIT]
+        return sorted(words)
 
     def rows(self):
         """Return what stats is to say: {name: (redirect, hits, redirected)}."""
