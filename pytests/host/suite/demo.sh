@@ -3,7 +3,7 @@
 # would type it. Fails if a figure is not what it has to be.
 
 hook=/sys/kernel/debug/memevents_hook
-group=/sys/fs/cgroup/demo
+group=/sys/fs/cgroup/task
 failed=0
 
 say()
@@ -50,8 +50,9 @@ expect "the kernel killed" "grep -q '^oom_kill [1-9]' $out"
 run cat memory.events.local
 same_as_before
 
-say "Load the hook"
-run insmod /memevents/module/memevents_hook.ko
+say "Load the hook for this cgroup only: systemd and others read the files of theirs undisturbed"
+run mkdir ../other
+run insmod /memevents/module/memevents_hook.ko only=/task
 run "dmesg | grep memevents_hook: | tail -n 3"
 
 say "memory.events comes from the module now, with its banner; memory.events.local from the kernel"
@@ -62,10 +63,15 @@ same_as_before
 run cat memory.events.local
 same_as_before
 
+say "The same file of another cgroup is out of scope"
+run cat ../other/memory.events
+expect "no banner is there" "grep -q '^low 0' $out && ! grep -q '^This is' $out"
+
 say "Every call is counted, in the row of the function that made it"
 run "for n in 1 2 3 4 5; do cat memory.events; done > /dev/null"
 run cat $hook/stats
-expect "6 calls, all redirected" "grep -Eq '^memory_events_show .* Y +6 +6' $out"
+expect "the scope is shown" "grep -qx '# only=/task' $out"
+expect "7 calls, 6 redirected" "grep -Eq '^memory_events_show .* Y +7 +6' $out"
 expect "1 call, not redirected" "grep -Eq '^memory_events_local_show .* N +1 +0' $out"
 expect "no other call" "grep -Eq '^\[other\] .* 0 +-' $out"
 
@@ -94,12 +100,19 @@ run cat memory.events.local
 expect "the new banner is there" "grep -q '^Hello from the module' $out"
 run cat $hook/stats
 
+say "A lease: when the shell that holds it is gone, killed or not, the hook is off"
+run "sh -c 'exec 4<>$hook/hold; echo 1 >&4; cat $hook/hold $hook/enabled; kill -9 \$\$'"
+expect "one holder, the hook on" "[ \"\$(head -n 2 $out | tr '\\n' ' ')\" = '1 Y ' ]"
+run cat $hook/enabled
+expect "the hook is off" "grep -qx N $out"
+
 say "Unload: as if it had never been there"
 run rmmod memevents_hook
 run cat memory.events
 same_as_before
 run cat memory.events.local
 same_as_before
+run rmdir ../other
 run ls $hook
 expect "the folder is gone" "[ ! -e $hook ]"
 run "dmesg | grep memevents_hook: | tail -n 1"
