@@ -14,7 +14,7 @@ from pytests.lib.memevents import LOCAL_SHOW, SHOW
 LINE = re.compile(r"(0x[0-9a-f]+) (\S+)\+0x([0-9a-f]+) (call|tail|probed) (redirected|observed|-)")
 
 #: Functions of the core kernel that many call. (Thousands take minutes: each is asked about.)
-WITH_MANY_CALLERS = ("_dev_err", "kobject_put")
+WITH_MANY_CALLERS = ("_dev_err", "dput")
 
 #: Seconds that reading the target's callers may take; a kernel with checkers is slower.
 SECONDS = 10 if os.path.exists(faults.NTH) else 1
