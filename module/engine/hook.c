@@ -446,6 +446,9 @@ static int nothing(void *unused)
  * stopper thread. synchronize_rcu() would not do where PREEMPT_COUNT is set (see
  * lookup_begin()), and that ftrace has had every CPU schedule cannot be relied
  * on: it does not after a refused registration, and newer kernels leave it out.
+ *
+ * Without this wait the boot unload-preempted fails, and test_unloading.py on
+ * kernels without tasks RCU.
  */
 static void drain(void)
 {

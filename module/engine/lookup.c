@@ -280,7 +280,10 @@ void lookup_publish(struct lookup_table *new)
 	lookup_refresh();
 	if (!old)
 		return;
-	/* A call in flight may yet write the old table: that comes too late. */
+	/*
+	 * A call in flight may yet write the old table: that comes too late. Freed
+	 * at once, it would be used after: see test_a_table_in_use().
+	 */
 	earlier_unlisted = READ_ONCE(old->last_unlisted) ?: earlier_unlisted;
 	call_rcu_tasks(&old->rcu, table_free);
 }

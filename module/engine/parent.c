@@ -35,6 +35,8 @@ static void free_callback(struct rcu_head *rcu)
  * parent_free_rcu() - free a parent when no handler can hold it any more
  * @parent: the parent; it is on no list, and its files are gone
  *
+ * Freed at once, it would be used after: see test_a_parent_in_use().
+ *
  * See litmus/parent-free.
  *
  * Context: any but a hard interrupt's.

@@ -240,7 +240,7 @@ void parents_exit(void)
 
 	/*
 	 * The callbacks of earlier removals are code of this module: see
-	 * litmus/unload-callbacks.
+	 * litmus/unload-callbacks, and test_with_parents_just_removed().
 	 */
 	compat_rcu_barrier_tasks();
 
