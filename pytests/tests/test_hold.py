@@ -164,6 +164,12 @@ def test_no_write_moves_the_offset(loaded, opened):
     check(loaded, 0, False)
 
 
+def test_by_echo(loaded):
+    """The file is closed behind the word: the hold is over at once."""
+    loaded.write("hold", "1\n")
+    check(loaded, 0, False)
+
+
 def test_killed(loaded, holder, record_property):
     """SIGKILL in the middle: the hook is off within a second, and what switching off takes."""
     start = time.monotonic()

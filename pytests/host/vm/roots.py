@@ -97,8 +97,11 @@ def guest(suite, arch, use="", more=()):
         use: what a root of its own is for, if it is not the ordinary one.
         more: the packages that are in that one besides.
     """
+    prepare = PREPARE_GUEST
+    if "systemd" in more:
+        prepare = prepare.replace(" usr/lib/systemd ", " ")
     return Recipe("-".join(("guest", *filter(None, (use,)), suite, arch)), suite, arch,
-                  (*GUEST, *more), PREPARE_GUEST)
+                  (*GUEST, *more), prepare)
 
 
 def benchmark(suite, arch):
