@@ -8,6 +8,7 @@ succeeds; or the kernel could do without, and the call has done all its work.
 
 import errno
 import os
+import re
 
 import pytest
 
@@ -44,8 +45,10 @@ def snapshot(hook):
 def switches(state):
     """Return what of a snapshot stays while calls are counted."""
     rows = memevents.parse_stats(state["stats"]).values()
-    return {**{what: state[what] for what in ("enabled", "banner", "tree", "refcount")},
+    return {**{what: state[what] for what in ("enabled", "banner", "only", "readers", "hold",
+                                              "tree", "refcount")},
             "traced": bool(state["traced"]),
+            "times": re.findall("^# times .*", state["stats"], re.MULTILINE),
             "redirects": {row.parent: row.redirect for row in rows}}
 
 
@@ -88,6 +91,11 @@ WRITES = [
     pytest.param("banner", b"", BANNER.encode(), id="no-banner"),
     pytest.param(f"parents/{SHOW}/redirect", b"0", b"1", id="redirect-off"),
     pytest.param(f"parents/{LOCAL_SHOW}/redirect", b"1", b"0", id="redirect-on"),
+    pytest.param("only", b"/", b"", id="only"),
+    pytest.param("only", b"", b"/", id="no-only"),
+    pytest.param("readers", b"/", b"", id="readers"),
+    pytest.param("readers", b"", b"/", id="no-readers"),
+    pytest.param(f"parents/{SHOW}/times", b"1000000", b"-1", id="times"),
     pytest.param("reset", b"1", None, id="reset"),
 ]
 
@@ -131,6 +139,39 @@ def test_write(loaded, nth, cgroup, originals, record_property, name, data, back
     record_property("errors", errors)
     assert errors, "no fault gave an error: were any injected?"
     print(f"{name}: {injected} faults injected, {errors} gave an error")
+
+
+def test_hold(loaded, nth, record_property):
+    """Who could not open, or could not write, holds nothing and switches nothing off."""
+    path = loaded.path("hold")
+    before = snapshot(loaded)
+
+    def unchanged(_=None):
+        assert snapshot(loaded) == before
+    injected, errors = each_fault(nth, lambda: os.close(os.open(path, os.O_RDWR | os.O_CLOEXEC)),
+                                  unchanged, unchanged)
+    assert errors
+    with loaded.writer("hold") as keep, loaded.writer("hold") as write:
+        whole(keep, b"1")
+        for data, back, holders in ((b"1", b"0", 1), (b"0", b"1", 2)):
+            whole(write, back)
+
+            def failed(_):
+                assert loaded.read("hold") == f"{holders}\n"
+                whole(write, data)
+                done()
+
+            def done():
+                assert loaded.read("hold") == f"{3 - holders}\n"
+                whole(write, back)
+            faults_here, errors_here = each_fault(nth, lambda: whole(write, data), failed, done)
+            assert errors_here and loaded.boolean("enabled")
+            injected += faults_here
+            errors += errors_here
+        whole(write, b"0")
+    record_property("faults", injected)
+    record_property("errors", errors)
+    assert not loaded.boolean("enabled")
 
 
 def other_parent(symbols):
@@ -237,7 +278,9 @@ def test_remove_parent(loaded, nth, symbols, record_property):
 
 
 @pytest.mark.parametrize("name", ["stats", "why", "target", "enabled", "banner", "other_hits",
-                                  f"parents/{SHOW}/call_sites", f"parents/{SHOW}/hits"])
+                                  "only", "readers", "hold", "callers",
+                                  f"parents/{SHOW}/call_sites", f"parents/{SHOW}/hits",
+                                  f"parents/{SHOW}/times"])
 def test_read(loaded, nth, name):
     """Opening and reading fails whole, or gives the whole text."""
     path = loaded.path(name)
@@ -290,7 +333,7 @@ def test_the_hooked_files_under_faults(loaded, nth, cgroup, originals):
 CHUNK = 60
 
 #: How many tests the faults of each kind take: the last has some to spare.
-CHUNKS = {faults.SLAB: 11, faults.PAGES: 2}
+CHUNKS = {faults.SLAB: 14, faults.PAGES: 3}
 
 
 # Without memory for an event's fields the kernel warns, once.
@@ -307,7 +350,7 @@ def test_load(hook, cgroup, originals, record_property, kind, first):
     line = BANNER.encode() + b"\n"
 
     def load():
-        memevents.insmod(hook.ko, f"redirect={LOCAL_SHOW}")
+        memevents.insmod(hook.ko, f"redirect={LOCAL_SHOW} only=/ readers=/")
 
     def failed(error):
         left = memevents.leftovers()
