@@ -102,8 +102,7 @@ def test_the_directory_is_taken(hook, peer, cgroup, originals, kernel_log):
     hook.load()
 
 
-#: How many faults are injected under readers: of a load from the first to the last, of a write to
-#: add_parent the last, which are those of its directory. Not all of them make it fail.
+#: How many faults of a load, and of a write to add_parent, are injected under readers: the last.
 FAULTS_AT_LOAD, FAULTS_OF_ADDING = 40, 30
 
 
@@ -136,7 +135,7 @@ def test_a_load_without_memory(hook, cgroup, originals):
         hook.unload()
         total = how_many(nth, hook.load, hook.unload)
         assert total > FAULTS_AT_LOAD
-        for number in range(total, 0, -(total // FAULTS_AT_LOAD)):
+        for number in range(total - FAULTS_AT_LOAD, total + 1):
             readers = Readers(files, cpus=[0, 1])
             with contextlib.ExitStack() as stack:
                 stack.enter_context(readers)
@@ -149,7 +148,7 @@ def test_a_load_without_memory(hook, cgroup, originals):
                     continue
                 readers.wait_reads(2)
             done += 1
-    assert done > FAULTS_AT_LOAD // 4
+    assert done, "no fault made it fail"
 
 
 def test_a_parent_without_a_directory(hook, cgroup, originals):
@@ -176,4 +175,4 @@ def test_a_parent_without_a_directory(hook, cgroup, originals):
                 continue
             assert hook.number("other_hits") == readers.ended(), f"fault {number}"
             done += 1
-    assert done > FAULTS_OF_ADDING // 4
+    assert done, "no fault made it fail"
