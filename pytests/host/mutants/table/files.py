@@ -67,6 +67,11 @@ ROWS = (
     Mutant("files-removed-parent-leaks", "engine/control.c",
            "	debugfs_remove(parent->dir);\n	parent_free_rcu(parent);",
            "	debugfs_remove(parent->dir);", tests="test_leaks", kernel="6.1-debug"),
+    Mutant("files-removed-under-the-lock", "engine/control.c",
+           "	if (parent)\n		parents_remove(parent);\n	mutex_unlock(&parents_lock);",
+           "	if (parent) {\n		parents_remove(parent);\n		debugfs_remove(parent->dir);\n"
+           "		parent->dir = NULL;\n	}\n	mutex_unlock(&parents_lock);",
+           tests="test_locks"),
     Mutant("files-wrong-errno-for-not-listed", "engine/control.c",
            "not listed\\n\", name);\n		return -ENOENT;",
            "not listed\\n\", name);\n		return -EINVAL;", tests="test_not_listed"),

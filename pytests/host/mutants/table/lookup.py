@@ -54,7 +54,7 @@ ROWS = (
            "	smp_mb();\n}\n\n/* Does the cache hold", "}\n\n/* Does the cache hold", prove=True),
     Mutant("lookup-table-freed-at-once", "engine/lookup.c",
            "	call_rcu_tasks(&old->rcu, table_free);", "	table_free(&old->rcu);",
-           tests="under_readers", prove=True, kernel="6.1-debug"),
+           tests="test_a_table_in_use", prove=True, kernel="6.1-debug"),
     Mutant("lookup-table-never-freed", "engine/lookup.c",
            "	call_rcu_tasks(&old->rcu, table_free);",
            "	if (!old->nr)\n		call_rcu_tasks(&old->rcu, table_free);",
