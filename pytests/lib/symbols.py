@@ -30,6 +30,10 @@ class Symbols:
         self.names = {name.decode() for _, name in core}
         # Absolute per-CPU symbols stand at the low end and bound no function.
         self.addresses = sorted({int(address, 16) for address, _ in core})
+        # The bounds of the core kernel's text: the end may have the type of what follows it.
+        self.bounds = tuple(
+            int(re.search(rb"^([0-9a-f]+) [a-zA-Z] %s$" % name, text, re.MULTILINE).group(1), 16)
+            for name in (b"_stext", b"_etext"))
         self.address = {}
         self.count = collections.Counter()
         for address, name in self.text:

@@ -36,7 +36,7 @@ def check(hook, symbols):
     target = memevents.parse_address(hook.read("target").split()[1])
     lines = callers(hook)
     assert [(address, kind) for address, _, _, kind, _ in lines] == \
-        leading_to(symbols.address["_stext"], symbols.address["_etext"], target)
+        leading_to(*symbols.bounds, target)
     starts = set(symbols.text)
     assert all((address - offset, symbol) in starts for address, symbol, offset, _, _ in lines)
     return lines
