@@ -148,31 +148,6 @@ static int reset_store(struct file *file, char *input, size_t len)
 CONTROL_FILE_WRITE(reset, -EINVAL);
 static CONTROL_FILE_WRITE_FOPS(reset);
 
-/**
- * control_create_files() - make the files of a directory
- * @dir: the directory
- * @files: what files
- * @nr: their number
- * @private: for their inodes
- *
- * Context: may sleep.
- * Return: 0 or what debugfs says; then some of them may be there.
- */
-int control_create_files(struct dentry *dir, const struct control_file *files,
-			 int nr, void *private)
-{
-	const struct dentry *file;
-	int i;
-
-	for (i = 0; i < nr; i++) {
-		file = debugfs_create_file(files[i].name, files[i].mode, dir,
-					   private, files[i].fops);
-		if (IS_ERR(file))
-			return PTR_ERR(file);
-	}
-	return 0;
-}
-
 static int check_new(const char *name, const struct symbol_range *range)
 {
 	int err;

@@ -15,20 +15,6 @@ void control_exit(void);
 
 /* What follows is for the files of the tree only, control_*.c. */
 
-/**
- * struct control_file - a file of the tree
- * @name: its name
- * @mode: its mode
- * @fops: its operations
- */
-struct control_file {
-	const char *name;
-	umode_t mode;
-	const struct file_operations *fops;
-};
-
-int control_create_files(struct dentry *dir, const struct control_file *files,
-			 int nr, void *private);
 int control_create_parent_dir(struct parent *parent,
 			      struct dentry *parents_dir);
 

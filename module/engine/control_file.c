@@ -9,6 +9,7 @@
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
+#include <linux/debugfs.h>
 #include <linux/err.h>
 #include <linux/kernel.h>
 #include <linux/slab.h>
@@ -31,6 +32,31 @@ void control_files_open(void)
 	 * there. See litmus/files-open.
 	 */
 	smp_store_release(&open_for_users, true);
+}
+
+/**
+ * control_create_files() - make the files of a directory
+ * @dir: the directory
+ * @files: what files
+ * @nr: their number
+ * @private: for their inodes
+ *
+ * Context: may sleep.
+ * Return: 0 or what debugfs says; then some of them may be there.
+ */
+int control_create_files(struct dentry *dir, const struct control_file *files,
+			 int nr, void *private)
+{
+	const struct dentry *file;
+	int i;
+
+	for (i = 0; i < nr; i++) {
+		file = debugfs_create_file(files[i].name, files[i].mode, dir,
+					   private, files[i].fops);
+		if (IS_ERR(file))
+			return PTR_ERR(file);
+	}
+	return 0;
 }
 
 /**

@@ -7,6 +7,8 @@
 #include <linux/module.h>
 #include <linux/seq_file.h>
 
+struct dentry;
+
 /* As booleans read. */
 static inline char control_y_or_n(bool value)
 {
@@ -18,6 +20,20 @@ typedef int (*control_store_fn)(struct file *file, char *input, size_t len);
 
 void control_files_open(void);
 
+/**
+ * struct control_file - a file of the tree
+ * @name: its name
+ * @mode: its mode
+ * @fops: its operations
+ */
+struct control_file {
+	const char *name;
+	umode_t mode;
+	const struct file_operations *fops;
+};
+
+int control_create_files(struct dentry *dir, const struct control_file *files,
+			 int nr, void *private);
 int control_file_check_open(void);
 int control_file_open(struct inode *inode, struct file *file,
 		      control_show_fn show);

@@ -35,7 +35,6 @@
 
 #include "lookup.h"
 #include "parents.h"
-#include "scope.h"
 
 /*
  * The address of a variable is the return address of no call, so these match
@@ -76,6 +75,7 @@ static struct lookup_table __rcu *in_use = (void __rcu *)&disarmed;
 /* What decides on it; under parents_lock: see litmus/lock-refresh. */
 static struct lookup_table *published;
 static bool armed;
+static bool scoped;
 static bool bypass;
 /* The last unlisted caller that earlier tables knew. */
 static unsigned long earlier_unlisted;
@@ -158,17 +158,14 @@ static void sites_publish(const struct sites *sites,
 	}
 }
 
-/**
- * lookup_refresh() - bring what the handler finds in line with what was decided
- *
- * A call that begins after this has returned, on any CPU, finds it so.
- *
- * Context: may sleep; parents_lock is held, and there is a table.
+/*
+ * Bring what the handler finds in line with what was decided. A call that begins
+ * after this has returned, on any CPU, finds it so. With parents_lock held, and a
+ * table.
  */
-void lookup_refresh(void)
+static void lookup_refresh(void)
 {
 	static struct sites known, cache; /* under parents_lock */
-	const bool scoped = scope_is_set();
 	const bool use_cache = armed && !bypass;
 	unsigned int i;
 
@@ -222,7 +219,7 @@ void lookup_settle(struct parent *parent)
 {
 	lockdep_assert_held(&parents_lock);
 
-	if (parent_settle_sites(parent, scope_is_set()) != is_cached(parent))
+	if (parent_settle_sites(parent, scoped) != is_cached(parent))
 		lookup_refresh();
 	/* Pairs with whatever tells a caller of the target that the write is done. */
 	smp_mb();
@@ -304,6 +301,21 @@ void lookup_arm(bool to)
 	armed = to;
 	lookup_refresh();
 	mutex_unlock(&parents_lock);
+}
+
+/**
+ * lookup_set_scoped() - have the calls of parents that redirect looked at closely, or not
+ * @to: is redirection narrowed by a scope?
+ *
+ * A call that begins after this has returned, on any CPU, is routed so, by the
+ * scope that was set before.
+ *
+ * Context: may sleep; parents_lock is held, and there is a table.
+ */
+void lookup_set_scoped(bool to)
+{
+	scoped = to;
+	lookup_refresh();
 }
 
 static void set_bypass(bool to)

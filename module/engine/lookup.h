@@ -98,11 +98,11 @@ static __always_inline struct parent *lookup_parent(unsigned long parent_ip)
 struct lookup_table *lookup_alloc(unsigned int nr, gfp_t gfp);
 const struct lookup_table *lookup_published(void);
 void lookup_publish(struct lookup_table *new);
-void lookup_refresh(void);
 void lookup_settle(struct parent *parent);
 void lookup_exit(void);
 
 void lookup_arm(bool to);
+void lookup_set_scoped(bool to);
 int lookup_bypass_cache(void);
 void lookup_use_cache(void);
 

@@ -120,7 +120,7 @@ int scope_set(enum scope_part part, char *text, size_t len)
 	}
 	old = rcu_replace_pointer(scope[part], new,
 				  lockdep_is_held(&parents_lock));
-	lookup_refresh();
+	lookup_set_scoped(scope_is_set());
 	mutex_unlock(&parents_lock);
 	cgroup_name_put_rcu(old);
 	return 0;
