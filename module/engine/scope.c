@@ -4,10 +4,12 @@
  * the tasks of one cgroup.
  *
  * A parent that redirects leaves the handler's cache while a scope is set, so
- * that all its calls take the slow way, where the scope is asked for. A call in
- * flight is routed by the scope before the write or by the one after it, never by
- * a mixture: whoever sees a redirection on also sees the scope that was set before
- * it was switched on (see parent_redirects()). See litmus/scope-publish,
+ * that all its calls take the slow way, where the scope is asked for. A call that
+ * overlaps one write is routed by the setting before it or by the one after it.
+ * A handler that sees a redirection on also sees the scope that was set before it
+ * was switched on (see parent_redirects()). The settings are read one after the
+ * other: a call that overlaps several writes may be routed by an early state of
+ * one setting and a late state of another. See litmus/scope-publish,
  * litmus/scope-free, litmus/scope-seen and litmus/scope-redirect.
  */
 #include <linux/err.h>
