@@ -447,8 +447,9 @@ static int nothing(void *unused)
  * lookup_begin()), and that ftrace has had every CPU schedule cannot be relied
  * on: it does not after a refused registration, and newer kernels leave it out.
  *
- * Without this wait the boot unload-preempted fails, and test_unloading.py on
- * kernels without tasks RCU.
+ * No test fails without this wait: for an ops that lives in a module
+ * unregister_ftrace_function() waits itself on the kernels tested, and a refused
+ * hook redirects nothing. It stays because ftrace promises neither.
  */
 static void drain(void)
 {
