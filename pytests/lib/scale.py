@@ -22,9 +22,9 @@ FLIPS_TRACEPOINT = scaled(20)   # of the event: a grace period each
 TRACERS = scaled(40)            # that come or go beside the hook
 FLIPS_BANNER = scaled(1000)     # writes to banner
 RESETS = scaled(100)            # writes to reset under readers
-REFUSALS = scaled(300)          # of switching on, under readers; MEMEVENTS_SCALE=34 makes 10,200
-REFUSED_LOADS = scaled(40)      # the same of loading
-SLOW_UNLOADS = scaled(20)       # with readers in a slow replacement
+REFUSALS = scaled(90)           # of switching on, under readers; MEMEVENTS_SCALE=112 makes 10,080
+REFUSED_LOADS = scaled(12)      # the same of loading
+SLOW_UNLOADS = scaled(6)        # with readers in a slow replacement
 READS_SEARCHED = scaled(1000)   # of each file, with the table full and the cache bypassed
 
 # Not scaled
