@@ -306,7 +306,9 @@ static int scan(const struct symbol_range *range, unsigned long target,
 	u8 *text;
 
 	/* An instruction may begin in one piece and end in the next. */
-	text = kvmalloc(PIECE + INSN_MAX, GFP_KERNEL);
+	text = kvmalloc(min_t(size_t, range->end - range->start,
+			      PIECE + INSN_MAX),
+			GFP_KERNEL);
 	if (!text)
 		return -ENOMEM;
 	for (addr = range->start; !err && addr < range->end; addr += PIECE) {
