@@ -209,7 +209,7 @@ err_free:
  * @redirect: are its calls redirected, or only counted?
  * @unique: is it known that no other function bears the name?
  *
- * Why it failed is said in the kernel log, but for want of memory. A failure
+ * Why it failed is said in the kernel log. A failure
  * changes nothing.
  *
  * Context: may sleep, for grace periods; after control_init(); no lock is held.
@@ -225,6 +225,8 @@ int control_add_parent(const char *name, bool redirect, bool unique)
 		return -EINTR;
 	err = add_parent(name, redirect, unique);
 	mutex_unlock(&add_lock);
+	if (err == -ENOMEM)
+		pr_warn_ratelimited("%s: out of memory\n", name);
 	return err;
 }
 

@@ -192,7 +192,7 @@ int symbol_look_up(const char *name, struct symbol_range *range)
  * @name: its name, as /proc/kallsyms has it
  * @range: set to where it is; untouched on error
  *
- * Why it failed is said in the kernel log.
+ * Why it failed is said in the kernel log, but for want of memory.
  *
  * Context: may sleep; takes the locks of kprobes.
  * Return: 0, -ENOENT where no symbol bears the name, -EINVAL where one does
@@ -209,7 +209,6 @@ int symbol_find(const char *name, struct symbol_range *range)
 		pr_warn_ratelimited("%s: no such symbol\n", name);
 		return -ENOENT;
 	case -ENOMEM:
-		pr_warn_ratelimited("%s: out of memory\n", name);
 		return -ENOMEM;
 	case -EXDEV:
 		pr_warn_ratelimited("%s: not in the core kernel\n", name);

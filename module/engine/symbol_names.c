@@ -179,7 +179,7 @@ static bool is_alias(const char *name, unsigned long start)
  *
  * Of several functions of that name, all but one of which go by another name
  * too, the others are not seen. Why it failed is said in
- * the kernel log.
+ * the kernel log, but for want of memory.
  *
  * Context: may sleep, and take a tenth of a second when first called, or when
  * called for an alias; after hook_init().
@@ -206,8 +206,6 @@ int symbol_names_check(const char *name, unsigned long start)
 	if (err == -ENOTUNIQ)
 		pr_warn_ratelimited("%s: several functions bear the name\n",
 				    name);
-	else if (err)
-		pr_warn_ratelimited("%s: out of memory\n", name);
 	return err;
 }
 

@@ -17,7 +17,8 @@ ROWS = (
            "	if (!readers)\n		return true;", "	if (!readers || only)\n		return true;",
            tests="test_all_narrow_together"),
     Mutant("scope-does-not-reach-the-cache", "engine/scope.c",
-           "	lookup_set_scoped(scope_is_set());\n	mutex_unlock(&parents_lock);\n	cgroup_name_put_rcu(old);",
+           "	lookup_set_scoped(scope_is_set());\n	mutex_unlock(&parents_lock);\n"
+           "	cgroup_name_put_rcu(old);",
            "	mutex_unlock(&parents_lock);\n	cgroup_name_put_rcu(old);",
            tests="test_scope", prove=True),
     Mutant("scope-freed-at-once", "engine/scope.c",
