@@ -137,17 +137,18 @@ def _pinned(ending):
 
 def unload(*watched):
     """An exit finds out: it says so and waits for ever, with the text in its place."""
-    _stuck(Dead(*watched), True)
+    _stuck(Dead(*watched))
 
 
 def dies_in_unload(*watched):
     """It dies of an exit's taking the hook out, and the exit waits for ever."""
     doomed = Doomed(*watched)
-    _stuck(doomed, False)
+    _stuck(doomed)
     doomed.died()
 
 
-def _stuck(dead, redirected):
+def _stuck(dead):
+    """The exit does not end, what it leaves in the kernel redirects nothing."""
     mark = dead.log.mark()
     child = os.fork()
     if child == 0:
@@ -157,7 +158,7 @@ def _stuck(dead, redirected):
                                    for line in dead.log.module_lines(mark)), "exit says so")
     common.said(dead.log, mark, "waits for ever")
     for _ in range(50):
-        dead.routed(redirected)
+        dead.routed(False)
         common.expect("rmmod has ended", os.waitpid(child, os.WNOHANG)[0], 0)
     common.expect("module loaded", memevents.module_loaded(MODULE), True)
     common.expect("another rmmod", common.errno_of(dead.hook.unload), ("EBUSY", "EAGAIN"))
