@@ -29,7 +29,7 @@ BUILT = ("*.o", "*.ko", "*.mod", "*.mod.c", "*.cmd", "*.d", "*.pyc", "*.order", 
 
 def _files():
     """The project's files by kind, as {kind: [path relative to the project]}."""
-    kinds = {"c": [], "python": [], "shell": [], "text": [], "module": ["module"]}
+    kinds = {"c": [], "kbuild": [], "python": [], "shell": [], "text": [], "module": ["module"]}
     for folder in (".", ".ci", "module", "pytests"):
         pattern = "**/*" if folder in ("module", "pytests") else "*"
         for path in sorted((TOP / folder).glob(pattern)):
@@ -44,6 +44,8 @@ def _files():
             kinds["text"].append(relative)
             if path.suffix in (".c", ".h") and relative.startswith(KERNEL_CODE):
                 kinds["c"].append(relative)
+            elif path.name == "Kbuild" or path.match("module/engine/*.mk"):
+                kinds["kbuild"].append(relative)
             elif path.suffix == ".py":
                 kinds["python"].append(relative)
             elif text.startswith(("#!/bin/sh", "#!/bin/bash")) or path.suffix == ".sh":

@@ -24,7 +24,8 @@ class Check:
     """One tool on one kind of files.
 
     name: what people call it.
-    kind: which files it is given: c, python, shell, text, or module for the module as a whole.
+    kind: which files it is given: c, kbuild, python, shell, text, or module for the module as a
+        whole.
     command: shell; $FILES are the files, relative to the project, which is the current folder.
     """
 
@@ -43,6 +44,10 @@ def _checkpatch():
                   for name, types in NOT_ASKED_OF.items())
         + "exit ${code:-0}"
     )
+
+
+def _other_than(name):
+    return f" $(printf '%s\\n' $FILES | grep -vx {name})"
 
 
 # What kbuild says about compilers, vmlinux and the headers' own files is no finding.
@@ -68,8 +73,13 @@ CHECKS = (
           " --suppress=missingIncludeSystem --suppress=preprocessorErrorDirective"
           " --suppress=unknownMacro:module/engine/trace.h $FILES"),
     Check("versions in compat.h only", "c",
-          r"! grep -nE '\b(LINUX_VERSION_CODE|KERNEL_VERSION|RHEL_RELEASE_CODE)\b|linux/version\.h'"
-          r" $(printf '%s\n' $FILES | grep -vx module/engine/compat.h)"),
+          r"! grep -HnE '\b(LINUX_VERSION_\w+|KERNEL_VERSION|RHEL_RELEASE_\w+|UTS_RELEASE"
+          r"|utsname)\b|(linux/version|generated/utsrelease)\.h'"
+          + _other_than("module/engine/compat.h")),
+    # which only tells of a kernel that is newer than any that was tested
+    Check("versions in probe.mk only", "kbuild",
+          r"! grep -HnE '^[^#]*(\$[({](VERSION|PATCHLEVEL|SUBLEVEL|KERNELVERSION|KERNELRELEASE)\b"
+          "|uname)'" + _other_than("module/engine/probe.mk")),
     Check("shellcheck", "shell", "shellcheck $FILES"),
     # tabs: in shell scripts within strings (Python itself refuses a mixture elsewhere); breaks
     # before and after an operator are both fine

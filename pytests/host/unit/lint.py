@@ -1,10 +1,12 @@
-"""The project's own checks: who imports whom, and the tests that the manual names."""
+"""The project's own checks: who imports whom, the tests that the manual names, versions."""
 
+import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
 from pytests.host.lint import imports
+from pytests.host.lint.checks import CHECKS
 from pytests.lib import manual
 
 SECTION = """\
@@ -78,3 +80,43 @@ class ManualTest(unittest.TestCase):
                 ("- Tests: `tests/test_x.py::test_that`\n", "no tests/test_x.py::test_that"),
                 ("- Tests: `tests/test_y.py`\n", "EINVAL is in none of its tests")):
             self.assertIn(said, "\n".join(self.faults(tests)))
+
+
+class VersionsTest(unittest.TestCase):
+    """A kernel's version is tested in two files: compat.h, where no header tells, and probe.mk."""
+
+    def found(self, what, path, line):
+        """What the check finds in the line of a file, beside another one without fault."""
+        check, = (check for check in CHECKS if check.name == f"versions in {what} only")
+        with tempfile.TemporaryDirectory() as folder:
+            for name, text in (("module/good", "#ifdef HAVE_IT\n"), (path, line + "\n")):
+                file = Path(folder) / name
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text, encoding="ascii")
+            done = subprocess.run(["sh", "-c", f"FILES='module/good {path}'\n{check.command}"],
+                                  cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, encoding="ascii", check=False)
+        self.assertEqual(bool(done.returncode), bool(done.stdout), done.stdout)
+        return done.stdout
+
+    def test_in_the_one_file(self):
+        line = "#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 10, 0)"
+        self.assertEqual(self.found("compat.h", "module/engine/compat.h", line), "")
+        self.assertEqual(self.found("probe.mk", "module/engine/probe.mk", "ifeq ($(VERSION),8)"),
+                         "")
+
+    def test_in_another_file(self):
+        for path in ("module/memory_events.c", "module/engine/trace.h",
+                     "pytests/kmods/peers/peer_event.c"):
+            for line in ("#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 10, 0)",
+                         "#if RHEL_RELEASE_CODE", "#if LINUX_VERSION_MAJOR > 6",
+                         "#include <linux/version.h>", "#include <generated/utsrelease.h>",
+                         "printk(UTS_RELEASE);", "pr_info(utsname()->release);"):
+                self.assertEqual(self.found("compat.h", path, line), f"{path}:1:{line}\n")
+        for path in ("module/Kbuild", "pytests/kmods/peers/Kbuild", "module/engine/engine.mk"):
+            for line in ("ifeq ($(PATCHLEVEL),1)", "ifeq (${VERSION},6)", "$(shell uname -r)",
+                         "ifneq ($(KERNELVERSION),)"):
+                self.assertEqual(self.found("probe.mk", path, line), f"{path}:1:{line}\n")
+
+    def test_other_words(self):
+        self.assertEqual(self.found("compat.h", "module/engine/main.c", 'MODULE_VERSION("1");'), "")
