@@ -21,9 +21,9 @@
  * built for IBT it has no ENDBR, since only direct calls reach it.
  *
  * The HAVE_ macros tell which events this kernel counts. They are enumerators,
- * which the preprocessor cannot see, so Kbuild looks them up in the kernel's
- * header. A kernel that counts more fails the test that compares the two
- * outputs: add the event there and its line here.
+ * which the preprocessor cannot see, so Kbuild reads them in the kernel's header.
+ * It names those that are not named here. The test that compares the two outputs
+ * (tests/test_lines.py) tells whether the kernel prints them: if so, add a line.
  *
  * Does not sleep, which unloading depends on (see hook_exit()).
  */

@@ -16,6 +16,20 @@ probe_has = $(shell cat $(foreach file,$(2),"$(file)") 2>/dev/null | grep -m 1 -
 # $(call probe,MACRO,WORDS,FILES...): the option that defines the macro, if so
 probe = $(if $(call probe_has,$(2),$(3)),-D$(1))
 
+# $(call probe_enumerators,ENUM,FILE): the names in an enumeration, without what
+# is in comments and in lines for the preprocessor; nothing if it is not there
+probe_hash := \#
+probe_enumerators = $(shell \
+	sed -n '/^enum[[:space:]][[:space:]]*$(1)[^;()]*$$/,/}/p' "$(2)" 2>/dev/null | \
+	sed -e 's,//.*,,' -e '/^[[:space:]]*$(probe_hash)/d' | tr '\n\t' '  ' | \
+	sed -E -e 's,/\*([^*]|\*+[^*/])*\*+/, ,g' -e 's/^[^{]*\{//' -e 's/}.*//' | \
+	tr ',' '\n' | sed -n 's/^ *\([A-Za-z_][A-Za-z0-9_]*\).*/\1/p')
+
+# $(call probe_say,LINE): a line for whoever builds. kbuild reads this once to
+# compile and once more to link: it is said the first time.
+probe_say = $(if $(filter %/Makefile.build,$(MAKEFILE_LIST)),\
+	$(info $(firstword $(basename $(obj-m)) $(notdir $(src))): $(1)))
+
 probe_ftrace := $(probe_include)/linux/ftrace.h \
 		$(probe_include)/linux/ftrace_regs.h \
 		$(probe_arch_include)/asm/ftrace.h
@@ -45,5 +59,6 @@ ccflags-y += \
 # Told here because the compiler could only warn. The newest kernel that the tests
 # run on is 7.3.
 ifeq ($(shell [ "$(VERSION)" -gt 7 ] || [ "$(VERSION)" -eq 7 -a "$(PATCHLEVEL)" -gt 3 ] && echo y),y)
-$(info $(lastword $(subst /, ,$(obj))): Linux $(VERSION).$(PATCHLEVEL) is newer than 7.3, the newest that was tested)
+probe_newer := Linux $(VERSION).$(PATCHLEVEL) is newer than 7.3, the newest that was tested
+$(call probe_say,$(probe_newer))
 endif

@@ -47,7 +47,7 @@ class PickTest(unittest.TestCase):
         self.assertEqual(self.names("7.* 5.10"), ["5.10", "7.2", "7.3", "7.3-arm64"])
 
     def test_all_of_debians_own_by_default(self):
-        self.assertEqual(self.names(""), [k.name for k in kernels.KERNELS if not k.config])
+        self.assertEqual(self.names(""), [k.name for k in kernels.KERNELS if not k.by_name])
 
     def test_no_match(self):
         with self.assertRaisesRegex(HarnessError, "no kernel matches '4.19'"):

@@ -21,6 +21,7 @@ class Kernel:
     flavour: the meta-packages are linux-image-FLAVOUR and linux-headers-FLAVOUR.
     config: the config fragments that debug_kernel.py builds it from; none for Debian's own.
     line: more for its command line.
+    headers: the changes that vendor_headers.py makes to its headers; none for Debian's own.
     """
 
     name: str
@@ -29,6 +30,12 @@ class Kernel:
     flavour: str
     config: tuple = field(default=(), repr=False)
     line: str = field(default="", repr=False)
+    headers: tuple = field(default=(), repr=False)
+
+    @property
+    def by_name(self):
+        """Whether it has to be called by its name: no pattern means it."""
+        return bool(self.config or self.headers)
 
     @property
     def base_suite(self):
@@ -71,6 +78,9 @@ KERNELS = (
     Kernel("6.12-none", "trixie", "amd64", "", ("debug", "debug-kasan", "debug-none"),
            "page_poison=1"),
     Kernel("6.1-kcsan", "bookworm", "amd64", "", ("debug", "debug-kcsan")),
+    # 6.1, its modules built as a vendor's headers would have it.
+    Kernel("6.1-vendor", "bookworm", "amd64", "amd64",
+           headers=("set-ip-renamed", "assign-str-of-one", "event-added")),
 )
 
 
@@ -79,8 +89,8 @@ BUILT_ON = {"amd64": ("amd64", "arm64"), "arm64": ("arm64",)}
 
 
 def _matches(kernel, pattern):
-    """Whether a shell pattern means the kernel: a debug kernel has to be called by its name."""
-    if kernel.config:
+    """Whether a shell pattern means the kernel."""
+    if kernel.by_name:
         return pattern == kernel.name
     return fnmatchcase(kernel.name, pattern)
 
@@ -88,7 +98,7 @@ def _matches(kernel, pattern):
 def pick(patterns):
     """The kernels whose names match any of the blank-separated patterns, in the table's order.
 
-    An empty string picks all of Debian's own.
+    An empty string picks all that need not be called by name: Debian's own.
 
     On an arm64 machine those for amd64 are left out, with a word: modules for them are built on
     amd64.

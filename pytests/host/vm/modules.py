@@ -3,7 +3,7 @@
 import os
 import re
 
-from . import cache, progress, roots
+from . import cache, progress, roots, vendor_headers
 from .cache import TOP
 from .chroot import run_in
 from .errors import HarnessError
@@ -46,7 +46,8 @@ def build(kernel):
     with cache.locked(f"build-{kernel.name}"):
         for folder in SOURCES:
             cache.copy_sources(TOP / folder, work / folder)
-        inputs = cache.key(release.folder, root, *_sources(work))
+        inputs = cache.key(release.folder, root, *vendor_headers.inputs(kernel),
+                           *_sources(work))
         stamp = work / "built-from"
         if not stamp.exists() or stamp.read_text(encoding="ascii") != inputs:
             _make(kernel, release, root, work)
@@ -71,10 +72,11 @@ def _make(kernel, release, root, work):
              if not path.is_dir() and not cache.is_source(path)]
     for path in (work / "built-from", *stale):
         cache.remove(path)
+    layers = vendor_headers.layers(kernel, release, work / "headers")
     lines = progress.Lines()
     with progress.step(kernel.name, "building the module and the tests' modules", lines.last):
         done = run_in(
-            (release.root, root), f"build-{kernel.name}",
+            (*layers, release.root, root), f"build-{kernel.name}",
             f"set -e; for folder in {' '.join(FOLDERS)}; do"
             f" make -j{os.cpu_count()} --no-print-directory -C {release.headers}"
             " M=/mnt/$folder W=1 modules; done",

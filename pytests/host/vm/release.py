@@ -9,6 +9,7 @@ from pathlib import Path
 from . import cache, debug_kernel
 from .archive import Archive
 from .errors import HarnessError
+from .kernels import KERNELS
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,14 @@ def _read(folder):
     return Release(known["release"], known["compiler"], tuple(known["libraries"]), folder)
 
 
+def _row(kernel):
+    """The kernel's own row; that of Debian's where only the headers are changed."""
+    if not kernel.headers:
+        return kernel
+    return next(row for row in KERNELS
+                if (row.suite, row.flavour) == (kernel.suite, kernel.flavour) and not row.by_name)
+
+
 def _made_from(kernel):
     """What the kernel in the cache depends on."""
     return debug_kernel.made_from(kernel) if kernel.config else kernel
@@ -125,6 +134,7 @@ def _made_from(kernel):
 
 def cached(kernel):
     """The kernel's release if it has been fetched, else None."""
+    kernel = _row(kernel)
     folder = cache.find(f"kernel-{kernel.name}", _made_from(kernel))
     return _read(folder) if folder else None
 
@@ -135,6 +145,7 @@ def fetch(kernel):
     Raises:
         HarnessError: it cannot be had.
     """
+    kernel = _row(kernel)
     make = debug_kernel.build if kernel.config else _fetch
     return _read(cache.item(
         f"kernel-{kernel.name}", lambda folder: make(kernel, folder), _made_from(kernel)))
