@@ -19,6 +19,9 @@ from pytests.lib import btf, memevents, peer, scale
 from pytests.lib.memevents import LOCAL_SHOW, SHOW, TARGET, TRACEFS
 from pytests.lib.unsupported import Unsupported
 
+#: What reading the files runs through, for set_ftrace_filter.
+READING = "*memory* *seq* *kernfs* *cgroup*"
+
 _PROBES = os.path.join(TRACEFS, "kprobe_events")
 _GROUP = "memevents_test"
 
@@ -39,7 +42,7 @@ def tracer(name, only=None):
     if name not in known:
         raise Unsupported(f"this kernel has no tracer {name}")
     if only or scale.SCALE < 1:
-        _write("set_ftrace_filter", only or "*memory* *seq* *kernfs* *cgroup*")
+        _write("set_ftrace_filter", only or READING)
     try:
         _write("current_tracer", name)
         yield lambda read: _traced(name, read)

@@ -33,11 +33,15 @@ def forget():
 
 
 def found():
-    """Return what was lost until now, as text: search until it is old enough, and then twice."""
+    """Return what was lost until now, as text: search until it is old enough, and then once more.
+
+    An object is reported by the second search that finds it unchanged, if it was old enough as that
+    one began. A search takes half a minute under emulation.
+    """
     old_enough = time.monotonic() + MIN_AGE
+    scan()
     while time.monotonic() < old_enough:
         scan()
-    scan()
     scan()
     return memevents.read_file(_PATH).decode()
 

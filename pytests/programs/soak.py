@@ -102,6 +102,8 @@ class Soak:
             for flip in self._steps(flips):
                 value = flip & 1
                 readers.switch.flip(value, lambda: write(b"1" if value else b"0"))
+                if flip < 2:    # some calls of either kind there are
+                    readers.wait_reads(2)
             readers.stop()
             churn.stop()
             self._exact(readers, churn)

@@ -70,9 +70,18 @@ def watch(hook, cgroup, originals):
     return Watch(hook, cgroup, originals)
 
 
-COMPANY = [
+#: Over every function of the kernel: each change takes seconds, and so does all else meanwhile.
+TRACERS = [
     pytest.param(lambda hook: company.tracer("function"), id="function"),
     pytest.param(lambda hook: company.tracer("function_graph"), id="function_graph"),
+]
+#: Over those that reading the files runs through.
+SMALL_TRACERS = [
+    pytest.param(lambda hook: company.tracer("function", only=company.READING), id="function"),
+    pytest.param(lambda hook: company.tracer("function_graph", only=company.READING),
+                 id="function_graph"),
+]
+COMPANY = [
     pytest.param(lambda hook: company.probe(("p", TARGET)), id="kprobe-target"),
     pytest.param(lambda hook: company.probe(("r", TARGET)), id="kretprobe-target",
                  marks=hides_caller),
@@ -108,7 +117,7 @@ def bpf_shares(hook):
             return False
 
 
-@pytest.mark.parametrize("visitor", COMPANY)
+@pytest.mark.parametrize("visitor", TRACERS + COMPANY)
 def test_it_comes_while_we_are_there(hook, watch, visitor):
     """Hook on; it comes; hook off and on; it goes; hook off."""
     hook.load()
@@ -131,7 +140,7 @@ def test_it_comes_while_we_are_there(hook, watch, visitor):
     watch.check(False)
 
 
-@pytest.mark.parametrize("visitor", COMPANY)
+@pytest.mark.parametrize("visitor", SMALL_TRACERS + COMPANY)
 def test_we_come_while_it_is_there(hook, watch, visitor):
     """It is there; we load, go off and on and leave; it goes."""
     watch.check(False)
@@ -155,7 +164,7 @@ def test_we_come_while_it_is_there(hook, watch, visitor):
     watch.check(False)
 
 
-@pytest.mark.parametrize("visitor", COMPANY)
+@pytest.mark.parametrize("visitor", SMALL_TRACERS + COMPANY)
 def test_it_goes_while_we_stay(hook, watch, visitor):
     """It is there; we load; it goes; we go on."""
     with visitor(hook) as look:
@@ -240,12 +249,12 @@ def test_tracers_come_and_go_under_readers(hook, cgroup, originals):
 
 
 def test_every_tracer_at_once(hook, watch):
-    """function_graph over everything, and probes on target and parents.
+    """function_graph, and probes on target and parents.
 
     No sampling: on 6.12 the kernel's unwinder then warns of a "stack going in the wrong direction"
     at function_graph's own return_to_handler, now and then, without us too.
     """
-    with company.tracer("function_graph") as graph, \
+    with company.tracer("function_graph", only=company.READING) as graph, \
             company.probe(("p", TARGET), ("p", SHOW), ("r", LOCAL_SHOW)) as probes:
         hook.load()
         for enabled in (True, False, True):

@@ -329,8 +329,11 @@ def test_the_hooked_files_under_faults(loaded, nth, cgroup, originals):
     assert hits == redirected > 0
 
 
-#: How many faults of a load one test injects: each costs two loads.
+#: How many faults of a load one test injects.
 CHUNK = 60
+
+#: A load without a fault follows so many that failed: of those each goes further than the last did.
+FAILED_LOADS = 10
 
 #: How many tests the faults of each kind take: the last has some to spare.
 CHUNKS = {faults.SLAB: 14, faults.PAGES: 3}
@@ -341,22 +344,26 @@ CHUNKS = {faults.SLAB: 14, faults.PAGES: 3}
 @pytest.mark.parametrize("kind, first", [(kind, 1 + CHUNK * chunk) for kind in CHUNKS
                                          for chunk in range(CHUNKS[kind])])
 def test_load(hook, cgroup, originals, record_property, kind, first):
-    """A load that fails leaves nothing; the next one without fault succeeds.
+    """A load that fails leaves nothing, and one without fault succeeds after it.
 
     Slab allocations and pages each for themselves: how many pages the slabs need
     varies, and which fault is the nth would with it.
     """
     events, local = originals
     line = BANNER.encode() + b"\n"
+    since = 0
 
     def load():
         memevents.insmod(hook.ko, f"redirect={LOCAL_SHOW} only=/ readers=/")
 
     def failed(error):
+        nonlocal since
         left = memevents.leftovers()
         assert not left, f"after {error!r}: " + "; ".join(left)
-        load()
-        done()
+        since += 1
+        if since % FAILED_LOADS == 0:
+            load()
+            done()
 
     def done():
         assert hook.boolean("enabled")
@@ -370,6 +377,8 @@ def test_load(hook, cgroup, originals, record_property, kind, first):
         load()
         done()
         injected, errors = each_fault(nth, load, failed, done, range(first, first + CHUNK))
+        load()
+        done()
     record_property("faults", injected)
     record_property("errors", errors)
     if first == 1:

@@ -181,7 +181,9 @@ def test_enabled_beside_every_lock_it_meets(trace, loaded, symbols):
     """Lockdep, where there is one, sees all the orders in which the locks are taken."""
     name = next(iter(symbols.listable()))
     tracers = memevents.read_file(os.path.join(memevents.TRACEFS, "available_tracers")).decode()
-    graph = company.tracer("function_graph") if "function_graph" in tracers.split() else None
+    graph = None
+    if "function_graph" in tracers.split():
+        graph = company.tracer("function_graph", only=company.READING)
     with company.probe(("p", SHOW)), graph or contextlib.nullcontext():
         loaded.write("add_parent", name)
         trace.write("enable", "1")
