@@ -210,6 +210,7 @@ def test_a_kretprobe_and_we_both_count(hook, watch, cgroup, originals):
         assert hook.number("other_hits") == 2 * READS
         assert hook.hits(SHOW) == hook.hits(LOCAL_SHOW) == (0, 0)
         assert "trampoline" in hook.read("other_last")
+        assert "tracer of returns" in hook.why()[SHOW]
         hook.write("reset", "1")
 
     hook.load()
