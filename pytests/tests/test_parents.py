@@ -345,9 +345,12 @@ def churned(symbols):
     return names
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def nothing_lost():
-    """Ask for it before the module: unloaded, it has lost no memory, where the kernel can tell."""
+    """The tests have lost no memory, where the kernel can tell: looked at behind the last of them.
+
+    A look takes a minute and a half under emulation.
+    """
     with kmemleak.nothing_lost():
         yield
 
