@@ -10,6 +10,7 @@ from pytests.lib import kernel_log as kernel_log_module  # noqa: E402 (the rewri
 from pytests.lib import memcg, memevents                 # noqa: E402
 from pytests.lib import peer as peer_module              # noqa: E402
 from pytests.lib import symbols as symbols_module        # noqa: E402
+from pytests.lib import tracing                          # noqa: E402
 from pytests.lib.unsupported import Unsupported          # noqa: E402
 
 #: Exit status of a session ended because the kernel is no longer to be trusted.
@@ -53,7 +54,9 @@ def _missing():
 
 
 def pytest_sessionfinish(session):
-    """Tell by the exit status that the session ended because of a splat."""
+    """Remove the tests' trace; tell by the exit status that the session ended because of a splat."""
+    if not session.config.option.collectonly:
+        tracing.remove_instance()
     if _splats:
         session.exitstatus = EXIT_SPLAT
 

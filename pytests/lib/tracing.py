@@ -50,14 +50,26 @@ class Trace:
 
 @contextlib.contextmanager
 def instance():
-    """Yield a Trace of its own; everything is off and gone at the end."""
-    os.mkdir(INSTANCE)
+    """Yield a Trace of its own, empty; at the end the event is off in it, and has no filter.
+
+    The instance stays for the next one who asks, until remove_instance(): it has every event of the
+    kernel, and a debug kernel takes ten seconds and more to make one, and to remove it.
+    """
+    if not os.path.isdir(INSTANCE):
+        os.mkdir(INSTANCE)
+    trace = Trace(INSTANCE)
+    trace.clear()
     try:
-        yield Trace(INSTANCE)
+        yield trace
     finally:
-        enable = os.path.join(INSTANCE, FOLDER, "enable")
-        if os.path.exists(enable):
-            memevents.write_file(enable, "0")
+        if os.path.exists(trace.path("enable")):
+            trace.write("enable", "0")
+            trace.write("filter", "0")
+
+
+def remove_instance():
+    """Remove what instance() has left, if it has."""
+    if os.path.isdir(INSTANCE):
         os.rmdir(INSTANCE)
 
 
