@@ -12,7 +12,7 @@ TOOLS   := module/tools
 HARNESS := $(PYTHON) -m pytests.host
 
 # make hands the variables of its command line on to what it runs: KERNELS, STRICT, TESTS,
-# REPORT_ONLY, ACCEL, MIRROR and SECURITY_MIRROR reach the harness so.
+# REPORT_ONLY, ACCEL, CPUS, MIRROR and SECURITY_MIRROR reach the harness so.
 
 # What the user gives to make about the compiler; what the environment has is another build's.
 GIVEN   = $(foreach name,ARCH CC CROSS_COMPILE LD LLVM LLVM_IAS,\
@@ -88,7 +88,7 @@ fuzz: setup             ## every file against a model, on the debug kernel; WRIT
 soak: setup             ## for long, under load; CYCLES=20, the whole thing is 1000
 	@$(HARNESS) soak
 
-bench: setup            ## what a read costs, to the instruction; BENCH_KERNELS="6.12" BENCH_PARTS=costs
+bench: setup            ## what a read costs, to the instruction; BENCH_KERNELS="6.12" BENCH_PARTS=costs; many CPUs: BENCH_PARTS=scaling
 	@$(PYTHON) -m pytests.host.cost
 
 results:                ## take what runs have shown since into pytests/results.md
@@ -132,5 +132,6 @@ help:                   ## this list
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
 		/^[a-z_.-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo '  ACCEL=auto|kvm|tcg picks the acceleration of guests, MIRROR=URI the package mirror.'
+	@echo '  ACCEL=auto|kvm|tcg picks the acceleration of guests, CPUS=8 their number of CPUs (2),'
+	@echo '  MIRROR=URI the package mirror.'
 	@echo '  $(HARNESS) --help: building for, and running commands in, one kernel.'

@@ -8,7 +8,7 @@ from pytests.host.suite import boots as own_boots
 from pytests.host.suite import coverage as coverage_report
 from pytests.host.suite import demo as demo_session
 from pytests.host.suite import programs, suite
-from pytests.host.vm import accel, image, modules, release, roots
+from pytests.host.vm import accel, cpus, image, modules, release, roots
 from pytests.host.vm import results as shown
 from pytests.host.vm.cache import TOP
 from pytests.host.vm.errors import HarnessError
@@ -182,7 +182,8 @@ def _parser():
         command.add_argument("--no-module", action="store_true", help="do not build the module")
         command.add_argument("--append", default="", help="more for the kernel's command line")
         command.add_argument("--limit", type=int, help="seconds (times 6 under TCG)")
-        command.add_argument("--cpus", type=int, default=2)
+        command.add_argument("--cpus", type=int, help="how many; else what CPUS says, or "
+                             f"{cpus.DEFAULT}")
         command.add_argument("--tcg", choices=("single", "multi"),
                              help="TCG, its threads; else what ACCEL says")
         if function is run:
@@ -197,6 +198,7 @@ def main():
     os.chdir(TOP)
     arguments = _parser().parse_args()
     try:
+        cpus.asked()    # a bad value is told before anything is built
         return arguments.function(arguments) or 0
     except HarnessError as error:
         print(f"harness: {error}", file=sys.stderr)

@@ -1,6 +1,6 @@
 """Background readers of memory.events and memory.events.local, and what they may see.
 
-Each reader is a process of its own. It shares a page with the test:
+Each reader is a process of its own. It shares memory with the test:
 
     stop    readers end once it is not 0
     state   a switch under test: generation << 2 | changing << 1 | value
@@ -32,8 +32,18 @@ from pytests.lib import memevents
 #: beside them is three to seven times as fast.
 _REST, _ROUNDS = 0.001, 32
 
-_PAGE = mmap.PAGESIZE
-_STOP, _STATE, _COUNTS = 0, 1, 8    # words of the shared page
+_PAGE = mmap.PAGESIZE               # what a read asks for
+_STOP, _STATE, _COUNTS = 0, 1, 8    # words of the shared memory
+
+
+def every_cpu():
+    """Return the CPUs that this process may run on, ascending."""
+    return sorted(os.sched_getaffinity(0))
+
+
+def _shared(words):
+    """Return so many 64-bit words, all 0, that this process shares with those that it forks."""
+    return (ctypes.c_uint64 * words).from_buffer(mmap.mmap(-1, 8 * words))
 
 
 class Switch:
@@ -61,15 +71,16 @@ class Readers:
     files: a list of (path, {0: text, 1: text}): what a read gives, in bytes,
     for each value of the switch; where the switch does not matter to a file,
     both are the same. Every reader reads all files in turn.
+    count: how many readers; None for one a CPU, and two at least.
+    cpus: the CPUs that they are bound to, in turn; None for whatever the scheduler says.
     nice: how far they stand back for whoever has work to do beside them.
     """
 
-    def __init__(self, files, value=1, count=2, cpus=None, nice=0):
+    def __init__(self, files, value=1, count=None, cpus=None, nice=0):
         self.files = files
-        self._page = mmap.mmap(-1, _PAGE)
-        self._words = (ctypes.c_uint64 * (_PAGE // 8)).from_buffer(self._page)
+        self._count = count or max(2, len(cpus or every_cpu()))
+        self._words = _shared(self._word(self._count, 0))
         self.switch = Switch(self._words, value)
-        self._count = count
         self._cpus = cpus
         self._nice = nice
         self._children = []
@@ -204,9 +215,8 @@ def count_texts(path, reads, readers):
 
     reads: how many times each of them reads it. Returns {text: number of reads that gave it}.
     """
-    cpus = sorted(os.sched_getaffinity(0))
-    page = mmap.mmap(-1, _PAGE)
-    ready, go = (ctypes.c_uint64 * readers).from_buffer(page, 8), ctypes.c_uint64.from_buffer(page)
+    cpus = every_cpu()
+    ready, go = _shared(readers), _shared(1)
     children = []
     for number in range(readers):
         theirs, ours = os.pipe()
@@ -219,14 +229,14 @@ def count_texts(path, reads, readers):
             os.sched_setaffinity(0, {cpus[number % len(cpus)]})
             fd = os.open(path, os.O_RDONLY)
             ready[number] = 1
-            while not go.value:
+            while not go[0]:
                 os.sched_yield()
             texts = [os.pread(fd, _PAGE, 0).decode() for _ in range(reads)]
             os.write(ours, json.dumps(collections.Counter(texts)).encode())
         finally:
             os._exit(0)
     memevents.wait_for(lambda: all(ready), "every reader is ready")
-    go.value = 1
+    go[0] = 1
     sum_of_all = collections.Counter()
     for child, pipe in children:
         with os.fdopen(pipe, "rb") as file:

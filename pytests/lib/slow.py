@@ -5,7 +5,7 @@ import os
 import signal
 
 from pytests.lib import memevents
-from pytests.lib.readers import Readers
+from pytests.lib.readers import Readers, every_cpu
 
 SLOW = b"slow 1\n"
 
@@ -14,11 +14,11 @@ NICE = 10
 
 
 @contextlib.contextmanager
-def hogs(cpus=(0, 1)):
+def hogs():
     """A process on each CPU that never gives it up by itself."""
     children = []
     try:
-        for cpu in cpus:
+        for cpu in every_cpu():
             child = os.fork()
             if not child:
                 os.sched_setaffinity(0, {cpu})
@@ -44,12 +44,12 @@ def files(cgroup, originals):
 
 
 def unload(hook, cgroup, originals, preempted=False):
-    """Load, have two readers in the replacement, unload; they go on in the kernel's own.
+    """Load, have a reader a CPU in the replacement, unload; they go on in the kernel's own.
 
     preempted: have the readers thrown off their CPUs meanwhile, wherever they are.
     """
     # A flip tells the readers which text is right.
-    with Readers(files(cgroup, originals), value=0, cpus=[0, 1], nice=NICE) as readers:
+    with Readers(files(cgroup, originals), value=0, cpus=every_cpu(), nice=NICE) as readers:
         readers.switch.flip(1, hook.load)
         before = entered(hook)
         memevents.wait_for(lambda: entered(hook) > before + 2, "readers in the replacement")

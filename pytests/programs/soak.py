@@ -12,10 +12,10 @@ import time
 
 from pytests.lib import kernel_log, memcg, memevents
 from pytests.lib.memevents import BANNER, LOCAL_SHOW, SHOW
-from pytests.lib.readers import Readers
+from pytests.lib.readers import Readers, every_cpu
 from pytests.programs.churn import Churn
 
-READERS = 4
+READERS = 2 * len(every_cpu())
 # They run all the time, so that a switch would mostly wait for them to let it run.
 NICE = 10
 SAY_AFTER = 60.0    # seconds

@@ -4,7 +4,7 @@ import pytest
 
 from pytests.lib import memcg, scale, tracing
 from pytests.lib.memevents import BANNER, LOCAL_SHOW, SHOW
-from pytests.lib.readers import Readers
+from pytests.lib.readers import Readers, every_cpu
 
 LINE = BANNER.encode() + b"\n"
 
@@ -196,7 +196,7 @@ def test_counters_while_they_run(loaded, files):
 
 def test_readers_on_every_cpu_at_once(loaded, files):
     """Nothing is switched; the sums are exact."""
-    with Readers(files, count=4) as readers:
+    with Readers(files, count=2 * len(every_cpu()), cpus=every_cpu()) as readers:
         readers.wait_reads(scale.READS // 10)
     assert loaded.hits(SHOW) == (readers.ended(0), readers.ended(0))
     assert loaded.hits(LOCAL_SHOW) == (readers.ended(1), 0)

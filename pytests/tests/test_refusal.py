@@ -12,7 +12,7 @@ import pytest
 from pytests.lib import company, faults, memevents, scale
 from pytests.lib import peer as peers
 from pytests.lib.memevents import LOCAL_SHOW, TARGET
-from pytests.lib.readers import Readers
+from pytests.lib.readers import Readers, every_cpu
 
 #: Who holds the target, and what memory.events then is: None for the kernel's own.
 HOLDERS = [
@@ -49,7 +49,7 @@ def counters(hook):
 @pytest.mark.parametrize("holder, text", HOLDERS)
 @pytest.mark.parametrize("observed", [False, True])
 def test_switching_on(hook, cgroup, originals, record_property, holder, text, observed):
-    """Refused many times under readers on two CPUs: no banner is read, no counter moves.
+    """Refused many times under readers on every CPU: no banner is read, no counter moves.
 
     observed: is one parent only counted? Else none is listed, and all calls are others'.
     """
@@ -57,7 +57,7 @@ def test_switching_on(hook, cgroup, originals, record_property, holder, text, ob
     hook.load(enabled=False, **lists)
     before = counters(hook)
     with held(holder, text, cgroup, originals) as files, \
-            Readers(files, cpus=[0, 1]) as readers, hook.writer("enabled") as write:
+            Readers(files, cpus=every_cpu()) as readers, hook.writer("enabled") as write:
         for _ in range(scale.REFUSALS):
             with memevents.expect_errno(errno.EBUSY):
                 write(b"1")
@@ -75,7 +75,8 @@ def test_switching_on(hook, cgroup, originals, record_property, holder, text, ob
 @pytest.mark.parametrize("holder, text", HOLDERS)
 def test_loading(hook, cgroup, originals, record_property, holder, text):
     """The same at load."""
-    with held(holder, text, cgroup, originals) as files, Readers(files, cpus=[0, 1]) as readers:
+    with held(holder, text, cgroup, originals) as files, \
+            Readers(files, cpus=every_cpu()) as readers:
         for _ in range(scale.REFUSED_LOADS):
             with memevents.expect_errno(errno.EBUSY):
                 hook.load()
@@ -88,7 +89,7 @@ def test_the_directory_is_taken(hook, peer, cgroup, originals, kernel_log):
     peer(peers.DIRECTORY)
     files = [(cgroup.events, dict.fromkeys((0, 1), originals[0])),
              (cgroup.local, dict.fromkeys((0, 1), originals[1]))]
-    with Readers(files, cpus=[0, 1]) as readers:
+    with Readers(files, cpus=every_cpu()) as readers:
         for _ in range(scale.REFUSED_LOADS):
             mark = kernel_log.mark()
             # At load EEXIST is for a module that is there already.
@@ -136,7 +137,7 @@ def test_a_load_without_memory(hook, cgroup, originals):
         total = how_many(nth, hook.load, hook.unload)
         assert total > FAULTS_AT_LOAD
         for number in range(total - FAULTS_AT_LOAD, total + 1):
-            readers = Readers(files, cpus=[0, 1])
+            readers = Readers(files, cpus=every_cpu())
             with contextlib.ExitStack() as stack:
                 stack.enter_context(readers)
                 _, error = nth.run(number, hook.load)
@@ -167,7 +168,7 @@ def test_a_parent_without_a_directory(hook, cgroup, originals):
         assert total > FAULTS_OF_ADDING
         for number in range(total - FAULTS_OF_ADDING, total + 1):
             hook.write("reset", "1")
-            with Readers(files, cpus=[0, 1]) as readers:
+            with Readers(files, cpus=every_cpu()) as readers:
                 _, error = nth.run(number, add_it)
                 readers.wait_reads(2)
             if error is None:

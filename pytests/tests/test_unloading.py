@@ -8,12 +8,12 @@ import pytest
 from pytests.lib import company, memevents, scale, slow, tracing
 from pytests.lib import peer as peers
 from pytests.lib.memevents import LOCAL_SHOW, TARGET
-from pytests.lib.readers import Readers
+from pytests.lib.readers import Readers, every_cpu
 
 
 @pytest.mark.parametrize("preempted", [False, True])
 def test_in_a_slow_replacement(slow_target, cgroup, originals, preempted):
-    """A replacement that spins for 20 ms, on both CPUs, and is preempted there where it can be."""
+    """A replacement that spins for 20 ms, on every CPU, and is preempted there where it can be."""
     for _ in range(scale.SLOW_UNLOADS):
         slow.unload(slow_target, cgroup, originals, preempted)
 
@@ -21,7 +21,7 @@ def test_in_a_slow_replacement(slow_target, cgroup, originals, preempted):
 def test_switched_off_before(slow_target, cgroup, originals):
     """The hook is off by then, but tasks that came when it was on are still in there."""
     for _ in range(scale.SLOW_UNLOADS):
-        with Readers(slow.files(cgroup, originals), value=0, cpus=[0, 1]) as readers:
+        with Readers(slow.files(cgroup, originals), value=0, cpus=every_cpu()) as readers:
             readers.switch.flip(1, slow_target.load)
             readers.wait_reads(1)
             readers.switch.flip(0, lambda: slow_target.write("enabled", "0"))
@@ -45,7 +45,7 @@ def busy(peer):
 def test_behind_a_refusal(slow_target, cgroup, originals, at_load):
     """ftrace refuses without the grace periods of its way out; the module goes at once."""
     files = [(cgroup.events, dict.fromkeys((0, 1), originals[0]))]
-    with Readers(files, cpus=[0, 1], nice=slow.NICE) as readers:
+    with Readers(files, cpus=every_cpu(), nice=slow.NICE) as readers:
         for _ in range(scale.SLOW_UNLOADS):
             if at_load:
                 with memevents.expect_errno(errno.EBUSY):

@@ -6,10 +6,9 @@ import os
 import shlex
 import sys
 
-from pytests.host.vm import results
+from pytests.host.vm import accel, cpus, results
 from pytests.host.vm.cache import TOP
 from pytests.host.vm.errors import HarnessError
-from pytests.host.vm.guest import Acceleration
 from pytests.host.vm.kernels import pick
 from pytests.host.vm.process import run
 
@@ -17,12 +16,27 @@ from . import figures, table
 from .build import HERE, build
 from .guest import Counting, lines
 
+
+def _one_counted(_):
+    """How the guest is run that counts instructions: acceleration, CPUs."""
+    return Counting(), 1
+
+
+def _parallel(kernel):
+    """How the guest is run whose CPUs are parallel: as many as CPUS says, or as the host has."""
+    return accel.parallel(kernel), cpus.asked() or max(2, min(_cores(), cpus.MOST))
+
+
+def _cores():
+    return len(os.sched_getaffinity(0))
+
+
 # A guest each: what it measures, and how the guest is run.
 PARTS = {
-    "costs": (Counting(), 1),
-    "switching": (Counting(), 1),
-    "memory": (Counting(), 1),
-    "scaling": (Acceleration("tcg", "multi"), 2),
+    "costs": _one_counted,
+    "switching": _one_counted,
+    "memory": _one_counted,
+    "scaling": _parallel,
 }
 KERNELS = "5.10 6.12 7.3 6.12-arm64"
 PYTHON = "/usr/bin/python3"
@@ -37,16 +51,22 @@ def _bench(kernel, parts, twice):
     found = {"kernel": kernel.name, "release": built.release, "command": command}
     print(f"== {kernel.name}: Linux {built.release}, {kernel.arch}", flush=True)
     for part in parts:
-        measured = lines(kernel, built, part, *PARTS[part])
-        found[part] = getattr(figures, part)(measured)
+        run_as = acceleration, number = PARTS[part](kernel)
+        found[part] = getattr(figures, part)(lines(kernel, built, part, *run_as))
+        again = f"make bench BENCH_KERNELS={kernel.name} BENCH_PARTS={part}"
+        if part == "scaling":
+            found[part].update({"cpus": number, "host cores": _cores(),
+                                "acceleration": acceleration.name})
+            if not cpus.asked():
+                again += f" CPUS={number}"
         if twice and part == "costs":
-            again = figures.costs(lines(kernel, built, part, *PARTS[part]))
-            differing = figures.differing(found[part], again)
+            differing = figures.differing(
+                found[part], figures.costs(lines(kernel, built, part, *run_as)))
             if differing:
                 raise HarnessError("\n".join((f"{kernel.name}: counted twice, and not the same:",
                                               *differing)))
         print("\n".join(getattr(table, part)(found[part])), flush=True)
-        results.record(f"cost: {part}", kernel.name, table.figure(part, found[part]), command)
+        results.record(f"cost: {part}", kernel.name, table.figure(part, found[part]), again)
     folder = TOP / "build" / "bench" / kernel.name
     file = folder / "results.json"
     file.write_text(json.dumps(found, indent=4) + "\n", "ascii")
@@ -77,18 +97,23 @@ def main():
                         help="count the costs twice, and fail if they differ")
     arguments = parser.parse_args()
     try:
+        cpus.asked()    # a bad value is told before anything is built
         _set_up()
-        beyond = []
+        wrong = []
         for kernel in pick(arguments.kernels):
             found = _bench(kernel, arguments.parts.split(), arguments.twice)
             if "costs" in found:
-                beyond += figures.beyond_bounds(kernel.name, found["costs"])
+                wrong += [f"beyond its bound: {line}"
+                          for line in figures.beyond_bounds(kernel.name, found["costs"])]
+            if "scaling" in found:
+                wrong += [f"not exact: {kernel.name}: {line}"
+                          for line in found["scaling"]["inexact"]]
     except HarnessError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
-    for line in beyond:
-        print(f"beyond its bound: {line}", file=sys.stderr)
-    return 1 if beyond else 0
+    for line in wrong:
+        print(line, file=sys.stderr)
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

@@ -153,21 +153,59 @@ def memory(lines):
     }
 
 
+# What the parent counts of the reads of each reader, by state: hits, and redirected of them.
+COUNTS = {
+    "off": lambda reads: (0, 0),
+    "counted": lambda reads: (sum(reads), 0),
+    "redirected": lambda reads: (sum(reads), sum(reads)),
+    "only": lambda reads: (sum(reads), sum(reads)),
+    "times": lambda reads: (sum(reads), sum(reads)),
+    # scaling.sh names the first reader's cgroup.
+    "scope": lambda reads: (sum(reads), reads[0]),
+    # scaling.sh gives so many.
+    "budget": lambda reads: (sum(reads), 1000),
+    "changes": lambda reads: (sum(reads), sum(reads)),
+}
+# States that are not a mode of the hook's, each with every CPU reading.
+ONLY_EXACT = ("scope", "budget", "changes")
+
+
 def scaling(lines):
     """What `guest.sh scaling` measured.
 
     Returns:
-        {state: {"one": [reads/s], "two": [reads/s of both], "ratio": of the medians}}
+        {"states": {state: {readers: [reads/s of all of them]}},
+         "compared": how many runs' counters were compared with the reads,
+         "inexact": [which of them were not the same: lines for a person],
+         "changes": how often the list changed under readers}
     """
-    found = {}
+    states, compared, inexact, changes = {}, 0, [], 0
     for words in map(str.split, lines):
-        if words[0] == "run":
-            of_state = found.setdefault(words[1], {"one": [], "two": []})
-            of_state["one"].append(int(words[2]))
-            of_state["two"].append(int(words[3]))
-    for of_state in found.values():
-        of_state["ratio"] = round(median(of_state["two"]) / median(of_state["one"]), 2)
-    return found
+        if words[0] == "changes":
+            changes = int(words[1])
+        if words[0] != "run":
+            continue
+        state, readers, rate, *reads = words[1], *map(int, (words[2], *words[5:]))
+        if state in COUNTS:
+            compared += 1
+            wanted = "hits {}, redirected {}".format(*COUNTS[state](reads))
+            got = f"hits {words[3]}, redirected {words[4]}"
+            if got != wanted:
+                inexact.append(f"{state}, {readers} readers: {got}; it should be {wanted}")
+        if state not in ONLY_EXACT:
+            states.setdefault(state, {}).setdefault(readers, []).append(rate)
+    return {"states": states, "compared": compared, "inexact": inexact, "changes": changes}
+
+
+def ratio(of_state, readers):
+    """How many times as much as one so many readers read: by the medians, and in the round with the
+    least and the one with the greatest.
+
+    Args:
+        of_state: {readers: [reads/s]}, as scaling() returns it.
+    """
+    rounds = [many / one for one, many in zip(of_state[1], of_state[readers])]
+    return median(of_state[readers]) / median(of_state[1]), min(rounds), max(rounds)
 
 
 def beyond_bounds(name, found):

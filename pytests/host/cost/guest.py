@@ -33,8 +33,8 @@ def lines(kernel, built, command, acceleration, cpus=1):
         HarnessError: the command failed, or the guest was lost each time; the message holds what it
             wrote.
     """
-    content = Content(files={"guest.sh": HERE / "guest.sh", **built.files}, archives=[built.root],
-                      project=False)
+    scripts = {name: HERE / name for name in ("guest.sh", "scaling.sh")}
+    content = Content(files={**scripts, **built.files}, archives=[built.root], project=False)
     for left in reversed(range(1 + RETRIES)):
         with progress.step(kernel.name, f"measuring {command}"):
             ended = run_in_guest(

@@ -153,6 +153,22 @@ costs_of_the_module()
 	unload
 }
 
+# livepatched COMMAND...: run it while each call of the target gets a livepatch's function.
+livepatched()
+{
+	if [ ! -e ./bench_livepatch.ko ]; then
+		echo "left_out livepatch: the kernel has no CONFIG_LIVEPATCH"
+		return 0
+	fi
+	patch=/sys/kernel/livepatch/bench_livepatch
+	insmod ./bench_livepatch.ko
+	await grep -q 0 $patch/transition
+	"$@"
+	echo 0 > $patch/enabled
+	await test ! -e $patch
+	rmmod bench_livepatch
+}
+
 costs_of_alternatives()
 {
 	# shellcheck disable=SC2046 # two words
@@ -182,17 +198,7 @@ costs_of_alternatives()
 		rmmod bench_kprobe
 	fi
 
-	if [ ! -e ./bench_livepatch.ko ]; then
-		echo "left_out livepatch: the kernel has no CONFIG_LIVEPATCH"
-		return 0
-	fi
-	patch=/sys/kernel/livepatch/bench_livepatch
-	insmod ./bench_livepatch.ko
-	await grep -q 0 $patch/transition
-	measure livepatch
-	echo 0 > $patch/enabled
-	await test ! -e $patch
-	rmmod bench_livepatch
+	livepatched measure livepatch
 }
 
 # The kernel may still be at its own work when we get here: 7.3 tests its ciphers
@@ -273,26 +279,8 @@ memory()
 	unload
 }
 
-# run NAME FILE FILE: reads a second by one reader, and by two at the same time.
-run()
-{
-	echo "run $1 $(reader run "$2") $(reader run "$2" "$3")"
-}
-
-# Two CPUs. Nothing is switched while a reader runs. In turns, so that a host that
-# gets busier slows all states down.
-scaling()
-{
-	other=/sys/fs/cgroup/other
-	mkdir $other
-	for _ in 1 2 3 4 5; do
-		run absent $observed $other/memory.events.local
-		load
-		run counted $observed $other/memory.events.local
-		run redirected $redirected $other/memory.events
-		unload
-	done
-}
+# shellcheck source=pytests/host/cost/scaling.sh
+. ./scaling.sh
 
 mkdir $cgroup
 "$1"

@@ -7,7 +7,8 @@
  *   reader read FILE             ns of one pread() of FILE, best of 15 batches of 200
  *   reader write FILE TEXT       ns of one write() of TEXT, as elapsed and as CPU time
  *   reader run FILE...           preads a second of the FILEs, one reader on a CPU each,
- *                                best of 20 windows of 50 ms
+ *                                best of 20 windows of 50 ms; then the preads of each reader,
+ *                                all of them
  *   reader text START END        a hash of the kernel's memory, START up to END, both hex
  */
 #define _GNU_SOURCE
@@ -86,8 +87,12 @@ static void measure_write(const char *path, const char *text)
 /* Whole windows of time, so that one in which the host had other work can be told. */
 #define WINDOWS 20
 #define WINDOW_NS 50000000LL
+#define NUMBERS (WINDOWS + 1)
 
-/* One reader on one CPU: its windows begin and end by the clock, so that all overlap. */
+/*
+ * One reader on one CPU: its windows begin and end by the clock, so that all overlap. The
+ * last number is of what it has read behind the last window.
+ */
 static void read_windows(const char *path, int cpu, long long start,
 			 unsigned long *reads)
 {
@@ -107,8 +112,10 @@ static void read_windows(const char *path, int cpu, long long start,
 			read_once(fd);
 		window = (now(CLOCK_MONOTONIC) - start) / WINDOW_NS;
 		if (window >= WINDOWS)
-			return;
+			window = WINDOWS;
 		reads[window] += 20;
+		if (window == WINDOWS)
+			return;
 	}
 }
 
@@ -116,7 +123,7 @@ static void run(char **paths, int nr)
 {
 	const long long start = now(CLOCK_MONOTONIC) + 2 * WINDOW_NS;
 	unsigned long best = 0;
-	unsigned long *reads = mmap(NULL, nr * WINDOWS * sizeof(*reads),
+	unsigned long *reads = mmap(NULL, nr * NUMBERS * sizeof(*reads),
 				    PROT_READ | PROT_WRITE,
 				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
@@ -128,7 +135,7 @@ static void run(char **paths, int nr)
 		if (pid < 0)
 			err(1, "fork");
 		if (!pid) {
-			read_windows(paths[i], i, start, reads + i * WINDOWS);
+			read_windows(paths[i], i, start, reads + i * NUMBERS);
 			_exit(0);
 		}
 	}
@@ -142,11 +149,19 @@ static void run(char **paths, int nr)
 		unsigned long sum = 0;
 
 		for (int i = 0; i < nr; i++)
-			sum += reads[i * WINDOWS + window];
+			sum += reads[i * NUMBERS + window];
 		if (sum > best)
 			best = sum;
 	}
-	printf("%lld\n", best * 1000000000LL / WINDOW_NS);
+	printf("%lld", best * 1000000000LL / WINDOW_NS);
+	for (int i = 0; i < nr; i++) {
+		unsigned long sum = 0;
+
+		for (int n = 0; n < NUMBERS; n++)
+			sum += reads[i * NUMBERS + n];
+		printf(" %lu", sum);
+	}
+	putchar('\n');
 }
 
 /* Where /proc/kcore, an ELF core file, has the address. */

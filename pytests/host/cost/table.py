@@ -2,6 +2,8 @@
 
 from statistics import median
 
+from .figures import ratio
+
 WRITES = {
     "enable": "`enabled` to Y",
     "disable": "`enabled` to N",
@@ -12,9 +14,9 @@ WRITES = {
 }
 
 
-def _rows(rows):
+def _rows(rows, cells=16):
     width = max(len(row[0]) for row in rows)
-    return [f"  {row[0]:<{width}}" + "".join(f"  {cell:>16}" for cell in row[1:])
+    return [f"  {row[0]:<{width}}" + "".join(f"  {cell:>{cells}}" for cell in row[1:])
             for row in rows]
 
 
@@ -51,14 +53,25 @@ def memory(found):
 
 
 def scaling(found):
-    """Lines of the throughput of one and two readers."""
-    rows = [("reads/s, median of 5", "one reader", "two readers", "ratio")]
-    for state, of_state in found.items():
-        rows.append((state, *(f"{median(of_state[n]):.0f}" for n in ("one", "two")),
-                     f"{of_state['ratio']:.2f}"))
-        ratios = sorted(two / one for one, two in zip(of_state["one"], of_state["two"]))
-        rows.append(("  of each run", "", "", " ".join(f"{ratio:.2f}" for ratio in ratios)))
-    return _rows(rows)
+    """Lines of the throughput of many readers."""
+    numbers = sorted(next(iter(found["states"].values())))
+    rows = [("times as much as one reader", "reads/s of one",
+             *(f"{n} readers" for n in numbers[1:]))]
+    for state, of_state in found["states"].items():
+        cells = ["{:.2f} ({:.2f}-{:.2f})".format(*ratio(of_state, n)) for n in numbers[1:]]
+        rows.append((state, f"{median(of_state[1]):.0f}", *cells))
+    return [f"{_cpus(found)}. Medians of 5; in brackets the least and the greatest.",
+            *_rows(rows, 20), f"  {_exactness(found)}"]
+
+
+def _cpus(found):
+    return (f"{found['cpus']} CPUs ({found['acceleration']}) on a host with"
+            f" {found['host cores']} cores")
+
+
+def _exactness(found):
+    return (f"{found['compared'] - len(found['inexact'])} of {found['compared']} runs counted"
+            f" exactly, {found['changes']} changes of the list beside them")
 
 
 def figure(part, found):
@@ -76,5 +89,7 @@ def figure(part, found):
     if part == "memory":
         return (f"{sum(found['parent'].values()):.0f} bytes a parent, {found['load']} by loading,"
                 f" the module {found['module']}")
-    return "two readers to one: " + ", ".join(
-        f"{state} {of_state['ratio']:.2f}" for state, of_state in found.items())
+    most = found["cpus"]
+    return f"{_cpus(found)}: {most} readers to one: " + ", ".join(
+        f"{state} {ratio(of_state, most)[0]:.2f}"
+        for state, of_state in found["states"].items()) + f"; {_exactness(found)}"

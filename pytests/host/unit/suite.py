@@ -1,6 +1,7 @@
 """How a kernel's run copes with its guests, which are played, and what is reported."""
 
 import io
+import os
 import re
 import tempfile
 import unittest
@@ -205,6 +206,12 @@ class ResultsTest(unittest.TestCase):
         return [line.strip("| ").split(" | ")
                 for line in results.KEPT.read_text(encoding="utf-8").splitlines()
                 if line.startswith("| ") and not line.startswith("| what")]
+
+    def test_cpus_are_part_of_the_command(self):
+        self.record("aaa", "suite", "6.1", "1 passed", "make test")
+        with mock.patch.dict(os.environ, CPUS="8"):
+            self.record("aaa", "suite", "6.1", "1 passed", "make test")
+        self.assertEqual([row[4] for row in self.kept()], ["`make test CPUS=8`", "`make test`"])
 
     def test_newer_rows_replace_older(self):
         self.record("aaa", "suite", "6.1", "1 passed", "make test")

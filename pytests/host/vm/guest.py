@@ -7,6 +7,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 
+from . import cpus as cpu_numbers
 from .errors import GuestLost, HarnessError
 from .process import dying_with_us
 
@@ -17,7 +18,6 @@ SILENCE_LIMIT = 60
 TCG_FACTOR = 6
 
 MEMORY = 1024  # MiB
-CPUS = 2
 
 # An oops ends the guest: the log is out on the console by then, and nothing that ran on would
 # mean anything.
@@ -28,6 +28,7 @@ MACHINES = {
         "qemu": "qemu-system-x86_64",
         "host": "x86_64",
         "options": ["-machine", "q35"],
+        "beyond": (cpu_numbers.MOST, []),
         "tcg_cpu": "qemu64",
         "line": "console=ttyS0 " + COMMON_LINE,
     },
@@ -35,6 +36,8 @@ MACHINES = {
         "qemu": "qemu-system-aarch64",
         "host": "aarch64",
         "options": ["-machine", "virt"],
+        # the interrupt controller that QEMU's machine has by default knows eight CPUs
+        "beyond": (8, ["-machine", "gic-version=max"]),
         # `max` computes pointer authentication codes, at a great cost
         "tcg_cpu": "cortex-a72",
         "line": "console=ttyAMA0 " + COMMON_LINE,
@@ -71,21 +74,25 @@ class Guest:
     Args:
         on_output: called with each piece (bytes) of what the command writes.
         on_event: called with each event (dict) the guest reports, but the first and the last.
+        cpus: how many the guest has; None for as many as guests have (cpus.py).
         firmware: a firmware.Firmware to start by, where QEMU is not to start the kernel itself.
     """
 
     def __init__(self, arch, image, initramfs, console, acceleration,
                  on_output=lambda data: None, on_event=lambda event: None,
-                 extra_line="", cpus=CPUS, memory=MEMORY, limit=None, firmware=None):
+                 extra_line="", cpus=None, memory=MEMORY, limit=None, firmware=None):
         machine = MACHINES[arch]
         line = f"{machine['line']} {extra_line}"
         self._acceleration = acceleration
         self._on_output = on_output
         self._on_event = on_event
+        cpus = cpus or cpu_numbers.number()
+        many, options_for_many = machine["beyond"]
         self._limit = (limit or WALL_LIMIT) * acceleration.factor
         self._command = [
             machine["qemu"], *machine["options"], *acceleration.options(machine),
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+            *(options_for_many if cpus > many else []),
             "-smp", str(cpus), "-m", str(memory),
             *(firmware.options(image, initramfs, line) if firmware else
               ["-kernel", str(image), "-initrd", str(initramfs), "-append", line]),

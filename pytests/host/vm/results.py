@@ -7,6 +7,7 @@ committed shows nothing that could be looked up, and is left out.
 
 from functools import lru_cache
 
+from . import cpus
 from .cache import TOP, locked
 from .errors import HarnessError
 from .process import run
@@ -63,9 +64,9 @@ def record(what, kernel, figure, command):
         what: kind of run, such as `suite`.
         kernel: its name, or several.
         figure: what came out, in a line.
-        command: what a person types to see it again.
+        command: what a person types to see it again, but for CPUS.
     """
-    row = [what, kernel, commit(), figure.replace("|", "/"), f"`{command}`"]
+    row = [what, kernel, commit(), figure.replace("|", "/"), f"`{command}{cpus.words()}`"]
     with locked("results"):
         _write(NEW, {**_read(NEW), (row[4], row[1]): row})
 

@@ -6,7 +6,7 @@ Before it is refused it does nothing: readers beside it never see a redirected r
 import errno
 
 from pytests.lib import memevents
-from pytests.lib.readers import Readers
+from pytests.lib.readers import Readers, every_cpu
 from pytests.programs.boots import common
 
 LOADS = 40
@@ -24,7 +24,7 @@ def check():
             common.nothing_left()
         files = [(path, dict.fromkeys((0, 1), text))
                  for path, text in zip((cgroup.events, cgroup.local), originals)]
-        with Readers(files, cpus=[0, 1]) as readers:
+        with Readers(files, cpus=every_cpu()) as readers:
             for _ in range(LOADS):
                 with memevents.expect_errno(errno.EOPNOTSUPP):
                     memevents.insmod(memevents.KO)
