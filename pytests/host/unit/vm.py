@@ -151,12 +151,13 @@ class ProgressTest(unittest.TestCase):
     """What a run says of itself, in a log and on a terminal."""
 
     def told(self, terminal):
-        """What a step of two times the pace says, and a line beside it."""
+        """What a step of two times the pace says, and a line beside it. No second of it passes."""
         written = io.StringIO()
         written.isatty = lambda: terminal
         told = threading.Event()
         with redirect_stdout(written), mock.patch.dict(os.environ, TERM="xterm"), \
-                mock.patch.multiple(progress, IN_PLACE=0.01, IN_LOG=0.01, LONG=0):
+                mock.patch.multiple(progress, IN_PLACE=0.01, IN_LOG=0.01, LONG=-1), \
+                mock.patch.object(progress.time, "monotonic", lambda: 1.0):
             with progress.step("6.1", "building", lambda: told.set() or "half"):
                 self.assertTrue(told.wait(10))
                 progress.say("7.3", "one\ntwo")
