@@ -19,9 +19,10 @@ class Kernel:
     suite: the Debian suite that has it.
     arch: Debian's name of the architecture.
     flavour: the meta-packages are linux-image-FLAVOUR and linux-headers-FLAVOUR.
-    config: the config fragments that debug_kernel.py builds it from; none for Debian's own.
+    config: the config fragments that built_kernel.py builds it from; none for Debian's own.
     line: more for its command line.
     headers: the changes that vendor_headers.py makes to its headers; none for Debian's own.
+    compiler: the Debian package of the compiler that built_kernel.py takes.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Kernel:
     config: tuple = field(default=(), repr=False)
     line: str = field(default="", repr=False)
     headers: tuple = field(default=(), repr=False)
+    compiler: str = field(default="gcc", repr=False)
 
     @property
     def by_name(self):
@@ -43,14 +45,19 @@ class Kernel:
         return self.suite.replace("-backports", "")
 
     @property
+    def checked(self):
+        """Whether it is a debug kernel, with every checker on."""
+        return "debug" in self.config
+
+    @property
     def memory(self):
         """What a guest gets, in MiB: a debug kernel's checkers keep a shadow of everything."""
-        return 2048 if self.config else 1024
+        return 2048 if self.checked else 1024
 
     @property
     def patience(self):
         """What limits of time are multiplied by: checkers make everything slow."""
-        return 3 if self.config else 1
+        return 3 if self.checked else 1
 
     @property
     def plain(self):
@@ -60,7 +67,7 @@ class Kernel:
     @property
     def scale(self):
         """How much of everything the tests do (pytests/scale.py): a debug kernel is slow."""
-        return "0.1" if self.config else "1.0"
+        return "0.1" if self.checked else "1.0"
 
 
 KERNELS = (
@@ -72,15 +79,17 @@ KERNELS = (
     Kernel("7.3", "trixie-backports", "amd64", "amd64"),
     Kernel("6.12-arm64", "trixie", "arm64", "arm64"),
     Kernel("7.3-arm64", "trixie-backports", "arm64", "arm64"),
-    Kernel("6.1-debug", "bookworm", "amd64", "", ("debug", "debug-kasan"),
+    Kernel("6.1-debug", "bookworm", "amd64", "", ("base", "debug", "debug-kasan"),
            "page_poison=1"),
     # Kernel code is not preemptible there, and yet a tick can take a CPU in it for quiescent.
-    Kernel("6.12-none", "trixie", "amd64", "", ("debug", "debug-kasan", "debug-none"),
+    Kernel("6.12-none", "trixie", "amd64", "", ("base", "debug", "debug-kasan", "debug-none"),
            "page_poison=1"),
-    Kernel("6.1-kcsan", "bookworm", "amd64", "", ("debug", "debug-kcsan")),
+    Kernel("6.1-kcsan", "bookworm", "amd64", "", ("base", "debug", "debug-kcsan")),
     # 6.1, its modules built as a vendor's headers would have it.
     Kernel("6.1-vendor", "bookworm", "amd64", "amd64",
            headers=("set-ip-renamed", "assign-str-of-one", "event-added")),
+    # Its compiler inlines the target into its callers.
+    Kernel("6.12-clang", "trixie", "amd64", "", ("base", "clang"), compiler="clang"),
 )
 
 

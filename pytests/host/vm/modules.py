@@ -73,13 +73,14 @@ def _make(kernel, release, root, work):
     for path in (work / "built-from", *stale):
         cache.remove(path)
     layers = vendor_headers.layers(kernel, release, work / "headers")
+    variables = " ".join(roots.kbuild_variables(release.compiler))
     lines = progress.Lines()
     with progress.step(kernel.name, "building the module and the tests' modules", lines.last):
         done = run_in(
             (*layers, release.root, root), f"build-{kernel.name}",
             f"set -e; for folder in {' '.join(FOLDERS)}; do"
             f" make -j{os.cpu_count()} --no-print-directory -C {release.headers}"
-            " M=/mnt/$folder W=1 modules; done",
+            f" M=/mnt/$folder W=1 {variables} modules; done",
             [(work, "/mnt", "rw")], on_line=lines.take,
         )
     run(as_root(["chown", "-R", "--reference", TOP, work]))

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import cache, debug_kernel
+from . import built_kernel, cache
 from .archive import Archive
 from .errors import HarnessError
 from .kernels import KERNELS
@@ -129,7 +129,7 @@ def _row(kernel):
 
 def _made_from(kernel):
     """What the kernel in the cache depends on."""
-    return debug_kernel.made_from(kernel) if kernel.config else kernel
+    return built_kernel.made_from(kernel) if kernel.config else kernel
 
 
 def cached(kernel):
@@ -140,12 +140,12 @@ def cached(kernel):
 
 
 def fetch(kernel):
-    """The kernel's release, fetched (a debug kernel: built) if it is not in the cache.
+    """The kernel's release, fetched (or built) if it is not in the cache.
 
     Raises:
         HarnessError: it cannot be had.
     """
     kernel = _row(kernel)
-    make = debug_kernel.build if kernel.config else _fetch
+    make = built_kernel.build if kernel.config else _fetch
     return _read(cache.item(
         f"kernel-{kernel.name}", lambda folder: make(kernel, folder), _made_from(kernel)))

@@ -65,6 +65,11 @@ def toolchain(kernel, compiler, libraries):
                   (*KBUILD, compiler, *sorted(libraries)), _usable("mnt"))
 
 
+def kbuild_variables(compiler):
+    """What make is told where a kernel, or a module for it, is built by the compiler: words."""
+    return ("LLVM=1",) if compiler.startswith("clang") else ()
+
+
 # In every guest, from the kernel's own suite. Small: it all goes through TCG.
 GUEST = (
     "base-files", "base-passwd", "coreutils", "dash", "diffutils", "grep", "hostname", "kmod",

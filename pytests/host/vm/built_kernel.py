@@ -1,6 +1,7 @@
-"""Kernels with every checker on, built from a suite's linux-source: none of Debian's has them.
+"""Kernels that Debian does not have, built from a suite's linux-source: with every checker on, or
+by another compiler.
 
-A debug kernel is a row of the table like any other, with the names of the config fragments it is
+Such a kernel is a row of the table like any other, with the names of the config fragments it is
 made from. It is built once, in the chroot that its modules are built in, by that suite's compiler.
 """
 
@@ -15,11 +16,12 @@ from .process import as_root, run
 
 FRAGMENTS = Path(__file__).parent
 
-# What the kernel's build runs beside the compiler; gcovr is for the reports of `make coverage`.
-TOOLS = ("gcc", "bc", "bison", "flex", "gzip", "libelf-dev", "gcovr")
-
-# The Debian package of the compiler: whatever gcc is in the suite.
-COMPILER = "gcc"
+# What the kernel's build runs, beside the compiler: the packages, by the compiler's. They are
+# whatever gcc or clang is in the suite; gcovr is for the reports of `make coverage`.
+TOOLS = {
+    "gcc": ("gcc", "bc", "bison", "flex", "gzip", "libelf-dev", "gcovr"),
+    "clang": ("clang", "lld", "llvm", "bc", "bison", "flex", "gzip", "libelf-dev"),
+}
 
 # To be left for building modules, as Debian's headers packages have it.
 HEADERS = r"""
@@ -55,19 +57,28 @@ def _settings(text):
             if line.startswith("CONFIG_")}
 
 
-def _in_chroot(root, folder, script, on_line=lambda line: None):
-    """Run a shell script in the root, in the source's folder; `folder` stands at /mnt there.
+class _Source:
+    """A kernel's source in the root that it is built in; `folder` stands at /mnt there."""
 
-    Raises:
-        HarnessError: it failed; the message holds its output.
-    """
-    done = run_in(root, folder.name, "cd /mnt/linux; " + script, [(folder, "/mnt", "rw")],
-                  on_line=on_line)
-    if done.returncode:
-        raise HarnessError(f"the build of the debug kernel failed:\n{script}\n{done.stdout}")
+    def __init__(self, root, kernel, folder):
+        self._root = root
+        self._compiler = kernel.compiler
+        self._folder = folder
+
+    def run(self, script, on_line=lambda line: None):
+        """Run a shell script in the source's folder.
+
+        Raises:
+            HarnessError: it failed; the message holds its output.
+        """
+        made_by = "".join(f"export {word}; " for word in roots.kbuild_variables(self._compiler))
+        done = run_in(self._root, self._folder.name, f"cd /mnt/linux; {made_by}{script}",
+                      [(self._folder, "/mnt", "rw")], on_line=on_line)
+        if done.returncode:
+            raise HarnessError(f"the build of the kernel failed:\n{script}\n{done.stdout}")
 
 
-def _configure(root, folder, fragment):
+def _configure(source, folder, fragment):
     """Make .config.
 
     Raises:
@@ -75,7 +86,7 @@ def _configure(root, folder, fragment):
     """
     settings = _settings(fragment)
     (folder / "fragment").write_text("\n".join(settings.values()) + "\n", encoding="ascii")
-    _in_chroot(root, folder, "make -s KCONFIG_ALLCONFIG=../fragment allnoconfig")
+    source.run("make -s KCONFIG_ALLCONFIG=../fragment allnoconfig")
     got = set((folder / "linux" / ".config").read_text(encoding="utf-8").splitlines())
     refused = []
     for name, line in settings.items():
@@ -96,21 +107,22 @@ def build(kernel, folder):
     Raises:
         HarnessError: the source cannot be had, or does not build.
     """
-    root = roots.root(roots.toolchain(kernel, COMPILER, TOOLS))
+    root = roots.root(roots.toolchain(kernel, kernel.compiler, TOOLS[kernel.compiler]))
     folder.mkdir()
     work = folder.with_name(folder.name + ".work")
     linux_source.unpack(kernel.suite, work)
     (work / "headers").mkdir()
-    _configure(root, work, fragments(kernel))
+    source = _Source(root, kernel, work)
+    _configure(source, work, fragments(kernel))
     lines = progress.Lines()
-    with progress.step(kernel.name, "building the debug kernel", lines.count):
-        _in_chroot(root, work, 'make -j"$(nproc)" bzImage modules', lines.take)
-    _in_chroot(root, work, HEADERS)
-    _collect(work, folder)
+    with progress.step(kernel.name, "building the kernel", lines.count):
+        source.run('make -j"$(nproc)" bzImage modules', lines.take)
+    source.run(HEADERS)
+    _collect(kernel, work, folder)
     cache.remove(work)
 
 
-def _collect(work, folder):
+def _collect(kernel, work, folder):
     release = (work / "release").read_text(encoding="ascii").strip()
     run(as_root(["chown", "-R", "--reference", cache.TOP, work]))
     target = folder / "root" / "usr" / "src" / f"linux-headers-{release}"
@@ -119,6 +131,7 @@ def _collect(work, folder):
     shutil.move(work / "linux" / "arch" / "x86" / "boot" / "bzImage", folder / "vmlinuz")
     shutil.move(work / "linux" / "vmlinux", folder / "vmlinux")
     (folder / "release.json").write_text(
-        json.dumps({"release": release, "compiler": COMPILER, "libraries": TOOLS}),
+        json.dumps({"release": release, "compiler": kernel.compiler,
+                    "libraries": TOOLS[kernel.compiler]}),
         encoding="ascii",
     )
