@@ -57,6 +57,34 @@ static void memory_events_with_banner(struct seq_file *m, atomic_long_t *events)
 	print_events(m, events);
 }
 
+/*
+ * Where the compiler inlined the target, these run in the parents' place. Which
+ * events a parent shows is all in which they differ. None of them sleeps either.
+ */
+static int show_replacement(struct seq_file *m, void *v)
+{
+	print_events(m, mem_cgroup_from_seq(m)->memory_events);
+	return 0;
+}
+
+static int show_with_banner(struct seq_file *m, void *v)
+{
+	banner_show(m);
+	return show_replacement(m, v);
+}
+
+static int local_show_replacement(struct seq_file *m, void *v)
+{
+	print_events(m, mem_cgroup_from_seq(m)->memory_events_local);
+	return 0;
+}
+
+static int local_show_with_banner(struct seq_file *m, void *v)
+{
+	banner_show(m);
+	return local_show_replacement(m, v);
+}
+
 /* Both parents show the file of a cgroup: @m is that open file. */
 static notrace struct cgroup *cgroup_of(const void *m)
 {
@@ -82,6 +110,11 @@ const struct hook_target hook_target = {
 	.observe = "memory_events_local_show",
 	.cgroup_of = cgroup_of,
 	.no_call = no_call,
+	.entries = {
+		{ "memory_events_show", show_replacement, show_with_banner },
+		{ "memory_events_local_show", local_show_replacement,
+		  local_show_with_banner },
+	},
 };
 
 MODULE_DESCRIPTION("Redirect one caller of __memory_events_show");

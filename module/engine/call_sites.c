@@ -265,6 +265,7 @@ const char *call_site_kind_name(enum call_site_kind kind)
 		[CALL_SITE_CALL] = "call",
 		[CALL_SITE_TAIL] = "tail",
 		[CALL_SITE_PROBED] = "probed",
+		[CALL_SITE_ENTRY] = "entry",
 	};
 
 	return names[kind];

@@ -13,17 +13,21 @@
  * @CALL_SITE_TAIL: a jump; the target then returns to the caller's caller, so
  *	the handler cannot know the caller by its return address
  * @CALL_SITE_PROBED: either: a kprobe's breakpoint stands on the opcode
+ * @CALL_SITE_ENTRY: the first byte of a function that the target is inlined into:
+ *	a call of it stands for the call that it would make
  */
 enum call_site_kind {
 	CALL_SITE_CALL,
 	CALL_SITE_TAIL,
 	CALL_SITE_PROBED,
+	CALL_SITE_ENTRY,
 };
 
 /**
  * struct call_site - one direct call or jump to the target
  * @addr: address of the instruction
- * @return_ip: address behind it: the parent_ip that a call from here has
+ * @return_ip: address behind it: the parent_ip that a call from here has; of an
+ *	entry, one that no call has
  * @kind: what it is
  */
 struct call_site {
@@ -31,6 +35,22 @@ struct call_site {
 	unsigned long return_ip;
 	enum call_site_kind kind;
 };
+
+/**
+ * call_site_of_entry() - what stands for a call in a function that is itself hooked
+ * @function: where it is
+ *
+ * Return: its entry.
+ */
+static inline struct call_site
+call_site_of_entry(const struct symbol_range *function)
+{
+	return (struct call_site){
+		.addr = function->start,
+		.return_ip = function->start,
+		.kind = CALL_SITE_ENTRY,
+	};
+}
 
 const char *call_site_kind_name(enum call_site_kind kind);
 int call_sites_find(const struct symbol_range *range, unsigned long target,

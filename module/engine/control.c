@@ -2,7 +2,7 @@
 /*
  * The debugfs tree: what users see and write. debugfs_layout.md is its manual.
  *
- * Locks: add_lock -> parents_lock. add_lock is held by whoever adds a parent.
+ * Locks: add_lock -> hook.c's -> parents_lock. add_lock is held by whoever adds a parent.
  * Names are resolved and directories made without parents_lock, which readers of
  * stats take. Removing a file waits for those who are in its handlers, and one
  * of them may wait for a user: so files are removed with no lock held.
@@ -60,9 +60,14 @@ static CONTROL_FILE_READ_WRITE_FOPS(enabled);
 
 static int target_show(struct seq_file *m, void *unused)
 {
-	seq_printf(m, "%s 0x%lx 0x%lx\n", hook_target.symbol,
-		   control_file_addr(m, hook_range()->start),
-		   control_file_addr(m, hook_range()->end));
+	const struct symbol_range *range = hook_range();
+
+	if (range)
+		seq_printf(m, "%s 0x%lx 0x%lx\n", hook_target.symbol,
+			   control_file_addr(m, range->start),
+			   control_file_addr(m, range->end));
+	else
+		seq_printf(m, "%s inlined\n", hook_target.symbol);
 	return 0;
 }
 
@@ -180,22 +185,29 @@ static int add_parent(const char *name, bool redirect, bool unique)
 	err = check_new(name, NULL);
 	if (err)
 		return err;
-	parent = parent_alloc(name, redirect, hook_range()->start);
+	parent = parent_alloc(name, redirect, hook_range());
 	if (IS_ERR(parent))
 		return PTR_ERR(parent);
 	err = check_new(name, &parent->range);
 	if (!err && !unique)
 		err = symbol_names_check(name, parent->range.start);
+	if (!err)
+		err = hook_check_parent(name);
 	if (err)
 		goto err_free;
 
 	err = control_create_parent_dir(parent, parents_dir);
 	if (err)
 		goto err_free;
+	err = hook_list(name);
+	if (err)
+		goto err_dir;
 	err = publish(parent);
 	if (!err)
 		return 0;
 
+	hook_unlist(name);
+err_dir:
 	debugfs_remove(parent->dir);
 err_free:
 	/* No handler has known it. */
@@ -215,7 +227,7 @@ err_free:
  * Context: may sleep, for grace periods; after control_init(); no lock is held.
  * Return: 0, -EEXIST (it or its code is listed already, or a removal of it waits
  * for a reader of its files), -ENOTUNIQ, -ENOSPC, -ENOMEM, -EINTR where the task is killed
- * as it waits for a lock, or what symbol_find() says.
+ * as it waits for a lock, or what symbol_find(), hook_check_parent() or hook_list() says.
  */
 int control_add_parent(const char *name, bool redirect, bool unique)
 {
@@ -243,8 +255,9 @@ CONTROL_FILE_WRITE(add_parent, -ENAMETOOLONG);
 static CONTROL_FILE_WRITE_FOPS(add_parent);
 
 /*
- * Off the list first, so that no other command finds it. Then its files, which waits
- * for those who read them. Then the parent, which both may use until then.
+ * Off the list first, so that no other command finds it, then its own hook, if it
+ * has one. Then its files, which waits for those who read them. Then the parent,
+ * which all may use until then. It can be listed again when its files are gone.
  */
 static int remove_parent_store(struct file *file, char *input, size_t len)
 {
@@ -267,6 +280,7 @@ static int remove_parent_store(struct file *file, char *input, size_t len)
 		return -ENOENT;
 	}
 
+	hook_unlist(parent->name);
 	debugfs_remove(parent->dir);
 	parent_free_rcu(parent);
 	return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The file `callers`: every direct call or jump to the target in the text of the
- * core kernel. The text is searched when the file is opened: printing may begin
+ * core kernel, or what stands for one where the target is inlined. The text is searched when the file is opened: printing may begin
  * anew with a larger buffer, and is not to search again.
  */
 #include <linux/errno.h>
@@ -11,6 +11,7 @@
 #include "call_sites.h"
 #include "control.h"
 #include "control_file.h"
+#include "entries.h"
 #include "hook.h"
 #include "parents.h"
 #include "symbol.h"
@@ -75,8 +76,11 @@ static int callers_open(struct inode *inode, struct file *file)
 	callers = kzalloc(sizeof(*callers), GFP_KERNEL);
 	if (!callers)
 		return -ENOMEM;
-	callers->nr =
-		call_sites_find(&text, hook_range()->start, &callers->sites);
+	if (hook_range())
+		callers->nr = call_sites_find(&text, hook_range()->start,
+					      &callers->sites);
+	else
+		callers->nr = entries_call_sites(&callers->sites);
 	err = min(callers->nr, 0);
 	if (!err)
 		err = single_open_size(file, callers_show, callers,

@@ -84,10 +84,14 @@ static int stats_show(struct seq_file *m, void *unused)
 		hits_width = max(hits_width, digits(parent_hits(parent, NULL)));
 	}
 
-	seq_printf(m, "# enabled=%c target=%s range=0x%lx-0x%lx\n",
-		   control_y_or_n(hook_is_on()), hook_target.symbol,
-		   control_file_addr(m, range->start),
-		   control_file_addr(m, range->end));
+	seq_printf(m, "# enabled=%c target=%s range=",
+		   control_y_or_n(hook_is_on()), hook_target.symbol);
+	if (range)
+		seq_printf(m, "0x%lx-0x%lx\n",
+			   control_file_addr(m, range->start),
+			   control_file_addr(m, range->end));
+	else
+		seq_puts(m, "inlined\n");
 	stats_scope(m);
 	seq_printf(m, "%-*s  %-*s %-*s redirect %*s redirected\n", width,
 		   "# parent", ADDR_WIDTH, "start", ADDR_WIDTH, "end",
@@ -121,7 +125,8 @@ static const char *why_no_call(const struct parent *parent)
 	unsigned int i;
 
 	for (i = 0; i < parent->nr_sites; i++) {
-		if (parent->sites[i].kind == CALL_SITE_CALL)
+		if (parent->sites[i].kind == CALL_SITE_CALL ||
+		    parent->sites[i].kind == CALL_SITE_ENTRY)
 			return NULL;
 		probed |= parent->sites[i].kind == CALL_SITE_PROBED;
 	}

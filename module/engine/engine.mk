@@ -11,7 +11,7 @@
 # (KBUILD_MODNAME): each such module has its own copy of the engine.
 
 engine := $(addprefix engine/, \
-	main.o params.o hook.o lookup.o parents.o parent.o scope.o cgroup_name.o \
+	main.o params.o hook.o ops.o entries.o lookup.o parents.o parent.o scope.o cgroup_name.o \
 	symbol.o symbol_names.o call_sites.o banner.o input.o trace.o \
 	control.o control_file.o control_parent.o control_report.o \
 	control_callers.o control_hold.o control_scope.o)

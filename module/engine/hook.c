@@ -1,100 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One ftrace handler on one function. It may change where the call goes
- * (IPMODIFY), which ftrace grants to one user per function at a time. It is
- * permanent (PERMANENT): kernel.ftrace_enabled=0 is refused while it is on,
- * instead of silently ending the redirection.
+ * The target's handler, and how the hook is switched: on the target, or where that
+ * is inlined on the functions that it is inlined into (entries.c).
  */
-#include <linux/delay.h>
 #include <linux/errno.h>
 #include <linux/ftrace.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
-#include <linux/preempt.h>
 #include <linux/printk.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/stop_machine.h>
 
 #include "compat.h"
+#include "entries.h"
 #include "hook.h"
 #include "lookup.h"
+#include "ops.h"
 #include "parents.h"
-#include "scope.h"
-#include "trace.h"
+#include "route.h"
 
 /* Which of the target's replacements is in use: chosen before the hook is first on. */
 static void *replacement;
 
 /*
- * Where there is no tasks RCU, kernel code is not preemptible, and ordinary RCU
- * serves the lookup: code that holds its CPU is a reader. That is not so with
- * PREEMPT_COUNT, which debug kernels have: since 83b28cfe7964 ("rcu: handle
- * quiescent states for PREEMPT_RCU=n, PREEMPT_COUNT=y"), 2025 and in stable
- * kernels too, a tick takes a CPU for quiescent unless it has disabled
- * preemption explicitly.
- */
-#if !defined(CONFIG_TASKS_RCU) && defined(CONFIG_PREEMPT_COUNT)
-#define lookup_begin() preempt_disable_notrace()
-#define lookup_end() preempt_enable_notrace()
-#else
-#define lookup_begin() \
-	do {           \
-	} while (0)
-#define lookup_end() \
-	do {         \
-	} while (0)
-#endif
-
-/*
- * Count a call and send it on its way. The counters are told apart by constants:
- * a variable index would be checked at every call where the kernel is built with
- * UBSAN's bounds checks.
- */
-static __always_inline void send(struct parent *parent, bool redirect,
-				 struct compat_ftrace_regs *fregs)
-{
-	if (redirect) {
-		parent_count(parent, true);
-		compat_set_ip(fregs, (unsigned long)READ_ONCE(replacement));
-	} else {
-		parent_count(parent, false);
-	}
-}
-
-/* A probe of the tracepoint may call the target: its calls are not traced. */
-static noinline notrace void trace_route(unsigned long ip,
-					 unsigned long parent_ip,
-					 const struct parent *parent,
-					 bool redirected)
-{
-	int entered = compat_trace_enter(ip, parent_ip);
-
-	if (entered < 0)
-		return;
-	trace_memevents_route(parent->name, parent_ip, redirected);
-	compat_trace_exit(entered);
-}
-
-/*
  * The calls that are not cached: those that no decoded call of a listed parent
  * makes, those of a parent that redirects within a scope or a budget, and all of
- * them while the hook is disarmed or the tracepoint is on (see trace.h). A call
- * that is out of scope takes nothing from the budget. Takes the handler's arguments as they are, so that handing over to
- * it is a jump.
+ * them while the hook is disarmed or the tracepoint is on (see trace.h). Takes the
+ * handler's arguments as they are, so that handing over to it is a jump.
  */
 static noinline __noclone notrace void
 route_slow(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *op,
 	   struct compat_ftrace_regs *fregs)
 {
-	struct parent *parent = lookup_parent(parent_ip);
-	const bool redirect = parent_redirects(parent) && scope_covers(fregs) &&
-			      parent_take_time(parent);
-
-	send(parent, redirect, fregs);
-	/* The hidden row has no name. */
-	if (trace_memevents_route_enabled() && parent->name)
-		trace_route(ip, parent_ip, parent, redirect);
+	route_closely(lookup_parent(parent_ip), &replacement, ip, parent_ip,
+		      fregs);
 }
 
 /*
@@ -111,7 +51,8 @@ static notrace void route(unsigned long ip, unsigned long parent_ip,
 
 	lookup_begin();
 	if (likely(lookup_cached(parent_ip, &site)))
-		send(site->parent, parent_site_redirects(site), fregs);
+		route_send(site->parent, parent_site_redirects(site),
+			   &replacement, fregs);
 	else if (lookup_is_last_unlisted(parent_ip))
 		parent_count(&parent_other, false);
 	else
@@ -119,19 +60,10 @@ static notrace void route(unsigned long ip, unsigned long parent_ip,
 	lookup_end();
 }
 
-/*
- * The filter holds the target from hook_init() to hook_exit(), whether the ops
- * is registered or not: registering with an empty one would trace every
- * function of the kernel.
- */
 static struct ftrace_ops ops = {
 	.func = route,
-	.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT |
-		 COMPAT_FTRACE_OPS_FL_REGS | COMPAT_FTRACE_OPS_FL_NO_RECURSION,
+	.flags = OPS_FLAGS,
 };
-
-/* Never registered, its filter always empty: tells whether ftrace has shut down. */
-static struct ftrace_ops probe_ops;
 
 /*
  * Held by whoever switches the hook. What follows may be read without it.
@@ -143,47 +75,19 @@ static bool was_tried;
 static int refused;
 static bool pinned;
 
+/* Of the target; of no meaning where it is inlined. */
 static struct symbol_range range;
+static bool inlined;
 
-/*
- * After ftrace_bug() or ftrace_kill() ftrace does nothing any more but say
- * -ENODEV. Alive, it says -ENOENT to who takes out of a filter what is not in
- * it, and nothing has changed: putting something in would leave it there, each
- * time once more.
- */
-static bool ftrace_is_dead(void)
-{
-	return ftrace_set_filter_ip(&probe_ops, range.start, 1, 0) == -ENODEV;
-}
-
-/*
- * BPF trampolines give way to an IPMODIFY user, but not while they are locked:
- * then registering fails with -EAGAIN, and a little later it will do.
- */
 static int register_ops(void)
 {
-	int err, tries;
-
-	for (tries = 0; tries < 100; tries++) {
-		err = register_ftrace_function(&ops);
-		if (err != -EAGAIN)
-			break;
-		usleep_range(1000, 2000);
-	}
-	return err;
+	return inlined ? entries_register() :
+			 ops_register(&ops, hook_target.symbol);
 }
 
-/*
- * Where ftrace died while it took the hook out, unregistering tells success,
- * yet the call may still be patched: ask again.
- */
 static int unregister_ops(void)
 {
-	int err = unregister_ftrace_function(&ops);
-
-	if (!err && ftrace_is_dead())
-		err = -ENODEV;
-	return err;
+	return inlined ? entries_unregister() : ops_unregister(&ops);
 }
 
 /*
@@ -202,9 +106,6 @@ static void pin(const char *change, int err)
 		change, err);
 }
 
-static const char busy[] =
-	"refused: another IPMODIFY user has the target, or a direct call, or kernel.ftrace_enabled is 0 (see enabled_functions, kprobes/list, /sys/kernel/livepatch, bpftool link)";
-
 /*
  * ftrace lists an ops before it asks for IPMODIFY. Where others trace the target,
  * calls go by that list, and reach a handler whose registration is then refused:
@@ -213,7 +114,7 @@ static const char busy[] =
  */
 static int switch_on(void)
 {
-	const bool was_dead = ftrace_is_dead();
+	const bool was_dead = ops_ftrace_is_dead();
 	int err;
 
 	was_tried = true;
@@ -225,12 +126,7 @@ static int switch_on(void)
 		return 0;
 	}
 
-	if (err == -EBUSY)
-		pr_warn_ratelimited("%s: %s\n", hook_target.symbol, busy);
-	else
-		pr_warn_ratelimited("%s: ftrace refused the hook (%d)\n",
-				    hook_target.symbol, err);
-	if (!was_dead && ftrace_is_dead())
+	if (!was_dead && ops_ftrace_is_dead())
 		pin("register", err);
 	return err;
 }
@@ -313,6 +209,76 @@ int hook_switch_off(void)
 }
 
 /**
+ * hook_check_parent() - can a function's calls reach the handler?
+ * @name: the function
+ *
+ * Why not is said in the kernel log.
+ *
+ * Context: any.
+ * Return: 0; -EOPNOTSUPP where the target is inlined, and not into this function.
+ */
+int hook_check_parent(const char *name)
+{
+	if (!inlined || entries_have(name))
+		return 0;
+	pr_warn_ratelimited(
+		"%s: %s is inlined by this kernel's compiler: only the functions that it is hooked in can be listed\n",
+		name, hook_target.symbol);
+	return -EOPNOTSUPP;
+}
+
+/**
+ * hook_list() - have a parent's calls reach the handler while the hook is on
+ * @name: the parent, which is about to be listed
+ *
+ * The target's handler sees the calls of all. Where the target is inlined, each
+ * parent is hooked for itself. Why it failed is said in the kernel log.
+ *
+ * Context: may sleep, for grace periods.
+ * Return: 0, -EINTR where the task is killed as it waits for a switch, or what
+ * hook_switch() says. Then nothing has changed.
+ */
+int hook_list(const char *name)
+{
+	bool was_dead;
+	int err;
+
+	if (!inlined)
+		return 0;
+	if (mutex_lock_killable(&hook_lock))
+		return -EINTR;
+	was_dead = ops_ftrace_is_dead();
+	was_tried |= on;
+	err = entries_want(name, on);
+	if (err && !was_dead && ops_ftrace_is_dead())
+		pin("register", err);
+	mutex_unlock(&hook_lock);
+	return err;
+}
+
+/**
+ * hook_unlist() - end what hook_list() has begun
+ * @name: the parent, which is not listed any more
+ *
+ * Where ftrace fails to take the parent's hook out, its calls run the kernel's own
+ * function all the same, in no row, and the module is pinned.
+ *
+ * Context: may sleep, for several grace periods of RCU.
+ */
+void hook_unlist(const char *name)
+{
+	int err;
+
+	if (!inlined)
+		return;
+	mutex_lock(&hook_lock);
+	err = entries_unwant(name);
+	if (err)
+		pin("unregister", err);
+	mutex_unlock(&hook_lock);
+}
+
+/**
  * hook_is_pinned() - must the module stay for ever?
  *
  * Context: any.
@@ -342,6 +308,7 @@ void hook_use_banner(bool banner)
 	 * see litmus/banner-seen.
 	 */
 	smp_store_mb(replacement, chosen);
+	entries_use_banner(banner);
 }
 
 /**
@@ -363,7 +330,7 @@ bool hook_is_on(void)
  */
 const char *hook_why(void)
 {
-	if (ftrace_is_dead())
+	if (ops_ftrace_is_dead())
 		return "ftrace has shut itself down, see the kernel log";
 	if (READ_ONCE(on))
 		return NULL;
@@ -371,7 +338,7 @@ const char *hook_why(void)
 	case 0:
 		return "hook off";
 	case -EBUSY:
-		return busy;
+		return ops_busy;
 	default:
 		return "refused by ftrace, see the kernel log";
 	}
@@ -381,52 +348,30 @@ const char *hook_why(void)
  * hook_range() - where the target is
  *
  * Context: any, after hook_init().
- * Return: its range, which never changes.
+ * Return: its range, which never changes; NULL where it is inlined.
  */
 const struct symbol_range *hook_range(void)
 {
-	return &range;
-}
-
-/*
- * With the ops unregistered, emptying its filter cannot trace anything. ftrace
- * copies the filter to change it, and frees it where nothing is left in it:
- * without memory for the copy it would stay behind for ever.
- */
-static void clear_filter(void)
-{
-	while (ftrace_set_filter_ip(&ops, range.start, 1, 0) == -ENOMEM)
-		usleep_range(1000, 2000);
+	return inlined ? NULL : &range;
 }
 
 /**
  * hook_init() - get ready to hook the target
- * @target: where it is
+ * @target: where it is; NULL where it is inlined, and entries_find() has found
+ *	the functions that it is inlined into
  *
  * Why it failed is said in the kernel log.
  *
  * Context: may sleep.
- * Return: 0, -EINVAL where the target cannot be hooked, -ENODEV where ftrace has
- * shut itself down, -ENOMEM.
+ * Return: 0 or what ops_init() says.
  */
 int hook_init(const struct symbol_range *target)
 {
-	int err;
-
+	inlined = !target;
+	if (inlined)
+		return entries_init();
 	range = *target;
-	/*
-	 * Older ftrace makes an ops ready on its first use without a lock: here
-	 * no other task can ask yet.
-	 */
-	if (ftrace_is_dead()) {
-		pr_err("ftrace has shut itself down, see the kernel log\n");
-		return -ENODEV;
-	}
-	err = ftrace_set_filter_ip(&ops, range.start, 0, 0);
-	if (err)
-		pr_err("%s: not a function that can be hooked (%d)\n",
-		       hook_target.symbol, err);
-	return err;
+	return ops_init(&ops, range.start, hook_target.symbol);
 }
 
 static int nothing(void *unused)
@@ -493,5 +438,8 @@ void hook_exit(void)
 	}
 	if (was_tried)
 		drain();
-	clear_filter();
+	if (inlined)
+		entries_exit();
+	else
+		ops_exit(&ops, range.start);
 }

@@ -10,6 +10,22 @@
 struct cgroup;
 
 /**
+ * struct hook_entry - a function that a compiler may inline the target into
+ * @symbol: its name; NULL for none
+ * @replacement: the function to run in its place: same arguments, same return
+ *	value, and no sleep, as that of struct hook_target
+ * @replacement_with_banner: as that of struct hook_target
+ */
+struct hook_entry {
+	const char *symbol;
+	void *replacement;
+	void *replacement_with_banner;
+};
+
+/* As many functions can be hooked in the target's place. */
+#define HOOK_ENTRIES_MAX 4
+
+/**
  * struct hook_target - the function to hook, as its file describes it
  * @symbol: its name
  * @unique: whether it and the default parents are known to be the only functions
@@ -27,6 +43,8 @@ struct cgroup;
  *	handler: must be notrace and must not sleep
  * @no_call: if not NULL, says why no call to the function can come; NULL where
  *	calls can come. May sleep
+ * @entries: where the compiler inlined the target into its callers, those: they
+ *	are hooked in its place. Their first argument is the target's, for @cgroup_of
  */
 struct hook_target {
 	const char *symbol;
@@ -38,6 +56,7 @@ struct hook_target {
 	const char *observe;
 	struct cgroup *(*cgroup_of)(const void *argument);
 	const char *(*no_call)(void);
+	struct hook_entry entries[HOOK_ENTRIES_MAX];
 };
 
 /* Defined by the one file that knows the target: here, memory_events.c. */
@@ -45,6 +64,10 @@ extern const struct hook_target hook_target;
 
 int hook_init(const struct symbol_range *range);
 void hook_exit(void);
+
+int hook_check_parent(const char *name);
+int hook_list(const char *name);
+void hook_unlist(const char *name);
 
 int hook_switch(bool on);
 int hook_switch_off(void);

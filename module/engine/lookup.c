@@ -11,7 +11,7 @@
  *
  * - A handler may be preempted, so it is not a reader of ordinary RCU. Like all
  *   code that runs in an ftrace trampoline it is a reader of tasks RCU, because
- *   it never sleeps voluntarily (hook.c says what it does on kernels that have
+ *   it never sleeps voluntarily (route.h says what it does on kernels that have
  *   no tasks RCU). So tables and parents are freed by call_rcu_tasks().
  *
  * - A site points to a parent and is freed with it. It has left the cache when
@@ -80,6 +80,35 @@ static bool bypass;
 /* The last unlisted caller that earlier tables knew. */
 static unsigned long earlier_unlisted;
 
+/* The parent whose text has an address; NULL where that of no row has it. */
+static __always_inline struct parent *find(const struct lookup_table *t,
+					   unsigned long addr)
+{
+	const struct lookup_row *row = t->rows;
+	unsigned int nr = t->nr;
+
+	while (nr > 1) {
+		const unsigned int half = nr / 2;
+
+		if (row[half].start <= addr)
+			row += half;
+		nr -= half;
+	}
+	return addr < row->parent->range.end ? row->parent : NULL;
+}
+
+/**
+ * lookup_function() - find the parent that a handler is called for itself
+ * @ip: an address in its text
+ *
+ * Context: the handler; must not sleep voluntarily while it uses the result.
+ * Return: the parent; NULL where it is not listed, or the hook is disarmed.
+ */
+noinline notrace struct parent *lookup_function(unsigned long ip)
+{
+	return find(rcu_dereference_raw(in_use), ip);
+}
+
 /**
  * lookup_search() - find the parent of a call by the ranges
  * @parent_ip: the call's return address
@@ -95,19 +124,10 @@ static unsigned long earlier_unlisted;
 noinline notrace struct parent *lookup_search(unsigned long parent_ip)
 {
 	struct lookup_table *t = rcu_dereference_raw(in_use);
-	const unsigned long call = parent_ip - 1;
-	const struct lookup_row *row = t->rows;
-	unsigned int nr = t->nr;
+	struct parent *parent = find(t, parent_ip - 1);
 
-	while (nr > 1) {
-		const unsigned int half = nr / 2;
-
-		if (row[half].start <= call)
-			row += half;
-		nr -= half;
-	}
-	if (call < row->parent->range.end)
-		return row->parent;
+	if (parent)
+		return parent;
 
 	if (READ_ONCE(t->last_unlisted) != parent_ip)
 		WRITE_ONCE(t->last_unlisted, parent_ip);

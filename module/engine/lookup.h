@@ -37,6 +37,7 @@ extern const struct parent_site *lookup_known[LOOKUP_SITES];
 extern const unsigned long *lookup_unlisted;
 
 struct parent *lookup_search(unsigned long parent_ip);
+struct parent *lookup_function(unsigned long ip);
 
 /**
  * lookup_cached() - look a return address up without a search

@@ -12,6 +12,7 @@
 
 #include "banner.h"
 #include "control.h"
+#include "entries.h"
 #include "hook.h"
 #include "input.h"
 #include "params.h"
@@ -99,9 +100,14 @@ static void announce(void)
 	const struct parent *parent;
 	unsigned int i;
 
-	pr_info("target %s, %lu bytes, %s\n", hook_target.symbol,
-		range->end - range->start,
-		hook_is_on() ? "hooked" : "not hooked");
+	if (range)
+		pr_info("target %s, %lu bytes, %s\n", hook_target.symbol,
+			range->end - range->start,
+			hook_is_on() ? "hooked" : "not hooked");
+	else
+		pr_info("target %s, inlined by this kernel's compiler, its callers %s\n",
+			hook_target.symbol,
+			hook_is_on() ? "hooked" : "not hooked");
 
 	mutex_lock(&parents_lock);
 	for (i = 0; (parent = parents_nth(i)); i++)
@@ -113,13 +119,19 @@ static void announce(void)
 
 /*
  * A compiler may inline the target into its callers, as clang does: then it has no
- * symbol, though a default parent has one.
+ * symbol, though a default parent has one. Its callers are hooked in its place where
+ * the target's file has replacements for them.
  */
-static int find_target(struct symbol_range *range)
+static int find_target(struct symbol_range *range, bool *inlined)
 {
 	struct symbol_range parent;
-	int err = symbol_find(hook_target.symbol, range);
+	int err;
 
+	*inlined = symbol_look_up(hook_target.symbol, range) == -ENOENT &&
+		   !entries_find();
+	if (*inlined)
+		return 0;
+	err = symbol_find(hook_target.symbol, range);
 	if (err == -ENOENT && *hook_target.redirect &&
 	    !symbol_look_up(hook_target.redirect, &parent))
 		pr_err("%s is inlined by this kernel's compiler: there is no call to redirect\n",
@@ -136,12 +148,13 @@ static int find_target(struct symbol_range *range)
 static int __init memevents_hook_init(void)
 {
 	struct symbol_range target;
+	bool inlined;
 	int err;
 
 	param_redirect.fallback = hook_target.redirect;
 	param_observe.fallback = hook_target.observe;
 
-	err = find_target(&target);
+	err = find_target(&target, &inlined);
 	if (err)
 		return err;
 	err = banner_set(hook_target.banner, strlen(hook_target.banner));
@@ -150,10 +163,10 @@ static int __init memevents_hook_init(void)
 	err = parents_init();
 	if (err)
 		goto err_banner;
-	err = hook_init(&target);
+	err = hook_init(inlined ? NULL : &target);
 	if (err)
 		goto err_parents;
-	if (!hook_target.unique) {
+	if (!hook_target.unique && !inlined) {
 		err = symbol_names_check(hook_target.symbol, target.start);
 		if (err)
 			goto err_hook;

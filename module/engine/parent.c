@@ -46,11 +46,24 @@ void parent_free_rcu(struct parent *parent)
 	call_rcu_tasks(&parent->rcu, free_callback);
 }
 
-static int find_sites(struct parent *parent, unsigned long target)
+static int entry_site(struct parent *parent)
+{
+	parent->sites = kmalloc(sizeof(*parent->sites), GFP_KERNEL);
+	if (!parent->sites)
+		return -ENOMEM;
+	*parent->sites = call_site_of_entry(&parent->range);
+	return 1;
+}
+
+static int find_sites(struct parent *parent, const struct symbol_range *target)
 {
 	int i, nr;
 
-	nr = call_sites_find(&parent->range, target, &parent->sites);
+	if (target)
+		nr = call_sites_find(&parent->range, target->start,
+				     &parent->sites);
+	else
+		nr = entry_site(parent);
 	if (nr <= 0)
 		return nr;
 
@@ -66,18 +79,21 @@ static int find_sites(struct parent *parent, unsigned long target)
 }
 
 /* gcc names the part of a function that it takes for unlikely so. */
-static int count_cold_calls(struct parent *parent, unsigned long target)
+static int count_cold_calls(struct parent *parent,
+			    const struct symbol_range *target)
 {
 	struct call_site *sites;
 	struct symbol_range cold;
 	char *name;
 	int nr = 0;
 
+	if (!target)
+		return 0;
 	name = kasprintf(GFP_KERNEL, "%s.cold", parent->name);
 	if (!name)
 		return -ENOMEM;
 	if (!symbol_look_up(name, &cold)) {
-		nr = call_sites_find(&cold, target, &sites);
+		nr = call_sites_find(&cold, target->start, &sites);
 		if (nr > 0)
 			kfree(sites);
 	}
@@ -92,7 +108,7 @@ static int count_cold_calls(struct parent *parent, unsigned long target)
  * parent_alloc() - make a parent that no handler knows of yet
  * @name: its symbol
  * @redirect: are its calls redirected, or only counted?
- * @target: address of the target's first byte, to look for calls to it
+ * @target: where the target is, to look for calls to it; NULL where it is inlined
  *
  * Why it failed is said in the kernel log, but for want of memory.
  *
@@ -101,7 +117,7 @@ static int count_cold_calls(struct parent *parent, unsigned long target)
  * symbol_find() says.
  */
 struct parent *parent_alloc(const char *name, bool redirect,
-			    unsigned long target)
+			    const struct symbol_range *target)
 {
 	struct parent *parent;
 	int err;

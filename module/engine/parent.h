@@ -53,7 +53,8 @@ struct parent_site {
  * @reset_at: what the counters stood at when they were last reset. Written
  *	under parents_lock
  * @range: its text
- * @sites: its direct calls to the target, ascending
+ * @sites: its direct calls to the target, ascending; where that is inlined into it,
+ *	its entry
  * @nr_sites: their number
  * @cold_calls: number of direct calls to the target in the part of it that the
  *	compiler moved away as unlikely, which is a symbol of its own
@@ -142,7 +143,7 @@ static __always_inline bool parent_take_time(struct parent *parent)
 }
 
 struct parent *parent_alloc(const char *name, bool redirect,
-			    unsigned long target);
+			    const struct symbol_range *target);
 void parent_free(struct parent *parent);
 void parent_free_rcu(struct parent *parent);
 

@@ -22,7 +22,6 @@
 #include <linux/sort.h>
 #include <linux/string.h>
 
-#include "hook.h"
 #include "symbol.h"
 #include "symbol_names.h"
 
@@ -69,13 +68,13 @@ static int walk_one_way(unsigned long addr, bool up, visit_fn visit, void *arg)
 	return 0;
 }
 
-static int walk(visit_fn visit, void *arg)
+/* From a function that is known, both ways. */
+static int walk(unsigned long start, visit_fn visit, void *arg)
 {
-	const unsigned long middle = hook_range()->start;
 	int err;
 
-	err = walk_one_way(middle, true, visit, arg);
-	return err ?: walk_one_way(middle - 1, false, visit, arg);
+	err = walk_one_way(start, true, visit, arg);
+	return err ?: walk_one_way(start - 1, false, visit, arg);
 }
 
 static u32 name_hash(const char *name)
@@ -121,12 +120,12 @@ static void keep_shared(struct hashes *all)
 	all->nr = kept;
 }
 
-static int make_shared(void)
+static int make_shared(unsigned long start)
 {
 	struct hashes all = {};
 	int err;
 
-	err = walk(add_hash, &all);
+	err = walk(start, add_hash, &all);
 	if (err)
 		goto out;
 
@@ -182,7 +181,7 @@ static bool is_alias(const char *name, unsigned long start)
  * the kernel log, but for want of memory.
  *
  * Context: may sleep, and take a tenth of a second when first called, or when
- * called for an alias; after hook_init().
+ * called for an alias.
  * Return: 0, -ENOTUNIQ, -ENOMEM, -EINTR where
  * the task is killed as it waits for the first call to end.
  */
@@ -195,13 +194,13 @@ int symbol_names_check(const char *name, unsigned long start)
 	if (mutex_lock_killable(&names_lock))
 		return -EINTR;
 	if (!ready)
-		err = make_shared();
+		err = make_shared(start);
 	mutex_unlock(&names_lock);
 
 	if (!err &&
 	    (is_alias(name, start) ||
 	     bsearch(&hash, shared.hash, shared.nr, sizeof(hash), cmp_hash)))
-		err = walk(count_bearer, &bearers);
+		err = walk(start, count_bearer, &bearers);
 
 	if (err == -ENOTUNIQ)
 		pr_warn_ratelimited("%s: several functions bear the name\n",

@@ -4,11 +4,10 @@ from ..mutant import Mutant
 
 ROWS = (
     Mutant("lookup-address-of-the-next-insn", "engine/lookup.c",
-           "	const unsigned long call = parent_ip - 1;",
-           "	const unsigned long call = parent_ip;",
+           "find(t, parent_ip - 1);", "find(t, parent_ip);",
            tests="test_tracepoint or test_a_call_that_ends_its_function or test_tail_call"),
     Mutant("lookup-end-belongs-to-the-range", "engine/lookup.c",
-           "	if (call < row->parent->range.end)", "	if (call <= row->parent->range.end)",
+           "	return addr < row->parent->range.end ?", "	return addr <= row->parent->range.end ?",
            tests="test_tracepoint or test_a_call_that_ends_its_function or test_tail_call"),
     Mutant("lookup-ends-one-row-early", "engine/lookup.c",
            "	while (nr > 1) {", "	while (nr > 2) {",
