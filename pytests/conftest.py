@@ -54,7 +54,7 @@ def _missing():
 
 
 def pytest_sessionfinish(session):
-    """Remove the tests' trace; tell by the exit status that the session ended because of a splat."""
+    """Remove the tests' trace; tell by the exit status that a splat has ended the session."""
     if not session.config.option.collectonly:
         tracing.remove_instance()
     if _splats:
@@ -187,6 +187,12 @@ def loaded(hook):
 def unguarded(hook):
     """For tests of the scope and what shows it: it is empty where nobody sets it."""
     hook.guard = None
+
+
+@pytest.fixture
+def calls():
+    """For tests about calls of the target: skips where the compiler inlined it into its callers."""
+    memevents.need_calls()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pytests.lib import memevents
 #: Bytes of a direct call.
 CALL_SIZE = {"x86_64": 5, "aarch64": 4}[platform.machine()]
 
-LINE = re.compile(r"(0x[0-9a-f]+) (\S+)\+0x([0-9a-f]+) (call|tail|probed)")
+LINE = re.compile(r"(0x[0-9a-f]+) (\S+)\+0x([0-9a-f]+) (call|tail|probed|entry)")
 
 
 def sites(hook, parent):

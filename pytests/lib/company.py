@@ -61,7 +61,9 @@ def _traced(name, read):
     _write("tracing_on", "0")
     text = memevents.read_file(trace).decode()
     _write("tracing_on", "1")
-    line = rf"\b{TARGET} <-{{}}$" if name == "function" else r"\b{}\("
+    line = r"\b{}\("
+    if name == "function":
+        line = r"\b{} <-" if memevents.inlined() else rf"\b{TARGET} <-{{}}$"
     return [len(re.findall(line.format(parent), text, re.MULTILINE))
             for parent in (SHOW, LOCAL_SHOW)]
 
@@ -83,6 +85,8 @@ def probe(*definitions):
     """
     if not os.path.exists(_PROBES):
         raise Unsupported(f"no {_PROBES} (CONFIG_KPROBE_EVENTS)")
+    if any(where == TARGET for _, where in definitions):
+        memevents.need_calls()
     names = []
     try:
         for number, (kind, where) in enumerate(definitions):

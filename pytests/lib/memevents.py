@@ -8,6 +8,7 @@ import collections
 import contextlib
 import ctypes
 import errno
+import functools
 import os
 import platform
 import re
@@ -15,6 +16,7 @@ import stat
 import time
 
 from pytests.lib import scale
+from pytests.lib.unsupported import Unsupported
 
 MODULE = "memevents_hook"
 TARGET = "__memory_events_show"
@@ -137,13 +139,39 @@ def wait_for(condition, what, seconds=scale.DEADLINE):
         time.sleep(0.005)
 
 
-def traced(symbol=TARGET):
-    """Return the line of enabled_functions about symbol, or None.
+@functools.lru_cache(maxsize=None)
+def inlined():
+    """Whether the compiler inlined the target into its callers here: then it has no symbol."""
+    return f" {TARGET}\n".encode() not in read_file("/proc/kallsyms")
+
+
+def hooked():
+    """Return what the module hooks here: the target, or the functions that have it inlined."""
+    return (SHOW, LOCAL_SHOW) if inlined() else (TARGET,)
+
+
+def need_calls():
+    """Raise Unsupported where no caller but those that are hooked can be listed, or call at all."""
+    if inlined():
+        raise Unsupported(f"this kernel's compiler inlined {TARGET}: nobody calls it")
+
+
+def others(calls):
+    """Return what other_hits has of so many calls by parents that are not listed.
+
+    None where the target is inlined into them: who is not listed is not hooked.
+    """
+    return 0 if inlined() else calls
+
+
+def traced(*symbols):
+    """Return the line of enabled_functions about one of the functions, or None.
 
     It is there while any ftrace user at all has the function.
+    symbols: those that the module hooks where none is given.
     """
     for line in read_file(os.path.join(TRACEFS, "enabled_functions")).decode().splitlines():
-        if line.split()[:1] == [symbol]:
+        if line.split()[:1] and line.split()[0] in (symbols or hooked()):
             return line
     return None
 

@@ -17,6 +17,8 @@ DIRECTORY = "peer_directory"
 EVENT = "peer_event"
 NESTED = "peer_nested"
 DIRECT = "peer_direct"
+#: Those that take one of the functions that the module hooks where no other is named.
+HOLDERS = (LIVEPATCH, KPROBE, IPMODIFY)
 #: What the peer CALLER prints when it calls the target.
 CALLED = os.path.join(memevents.DEBUGFS, CALLER, "events")
 
@@ -34,8 +36,15 @@ def load(name, settle=True, **parameters):
     """Load a peer; raises OSError with the errno of its init.
 
     settle: wait for the end of a livepatch's transition.
-    Raises Unsupported where this kernel has no livepatch and the peer is one.
+    Raises Unsupported where this kernel has no livepatch and the peer is one, or no target that
+    could be called and the peer is to call it.
     """
+    if name in (CALLER, NESTED, DIRECT) or "Y" in (parameters.get("call"), parameters.get("calls")):
+        memevents.need_calls()
+    if name in HOLDERS and memevents.inlined():
+        if name == LIVEPATCH:
+            parameters.setdefault("parent", "Y")
+        parameters.setdefault("symbol", memevents.SHOW)
     if name == LIVEPATCH and not os.path.isdir(_LIVEPATCHES):
         raise Unsupported(f"this kernel has no livepatch (CONFIG_LIVEPATCH): no {_LIVEPATCHES}")
     ko = os.path.join(FOLDER, name + ".ko")
@@ -45,6 +54,18 @@ def load(name, settle=True, **parameters):
     memevents.insmod(ko, " ".join(words))
     if name == LIVEPATCH and settle:
         wait_settled()
+
+
+def texts(name, originals):
+    """Return what memory.events and memory.events.local read while a holder has the target.
+
+    originals: what they read without.
+    """
+    if name != LIVEPATCH:
+        return originals
+    if memevents.inlined():
+        return b"livepatched 2\n", originals[1]
+    return b"livepatched 1\n", b"livepatched 1\n"
 
 
 def number(name, parameter):
@@ -104,8 +125,12 @@ def unload_all():
         unload(name)
 
 
-def kprobe_on_ftrace(symbol=memevents.TARGET):
-    """Whether the kprobe on symbol goes through ftrace: only then does it take IPMODIFY."""
+def kprobe_on_ftrace(symbol=None):
+    """Whether the kprobe on symbol goes through ftrace: only then does it take IPMODIFY.
+
+    symbol: what load() has it take where none is given.
+    """
+    symbol = symbol or memevents.hooked()[0]
     path = os.path.join(memevents.DEBUGFS, "kprobes", "list")
     for line in memevents.read_file(path).decode().splitlines():
         if f" {symbol}+" in line:

@@ -10,15 +10,19 @@ HEADINGS = [r"#(?= )( only=/.*)?( readers=/.*)?", r"# times( \S+=\d+)+"]
 COLUMNS = ["parent", "start", "end", "redirect", "hits", "redirected"]
 
 
-def check_format(text):
-    """Assert the form of the whole text; return the stats."""
+def check_format(text, inlined=None):
+    """Assert the form of the whole text; return the stats.
+
+    inlined: the target's name where it is one that no kernel has.
+    """
     assert text.endswith("\n")
     first, *lines = text[:-1].split("\n")
     for heading in HEADINGS:
         if re.fullmatch(heading, lines[0]):
             del lines[0]
     second, *rows = lines
-    assert re.fullmatch(rf"# enabled=[YN] target={TARGET} range=0x[0-9a-f]+-0x[0-9a-f]+", first)
+    place = "inlined" if inlined or memevents.inlined() else "0x[0-9a-f]+-0x[0-9a-f]+"
+    assert re.fullmatch(rf"# enabled=[YN] target={inlined or TARGET} range={place}", first)
     assert second.split() == ["#"] + COLUMNS
     assert not any(row.startswith("#") for row in rows)
     assert all(row == row.rstrip() and "\t" not in row for row in [first, *lines])

@@ -67,7 +67,10 @@ class Symbols:
         Unique, alone at their address, known to ftrace (and once: it takes what is
         left of an overridden weak function for the function before), and not
         on the kprobes' blacklist.
+
+        Raises Unsupported where the module lists nothing but what it hooks.
         """
+        memevents.need_calls()
         at = collections.Counter(address for address, _ in self.text)
         known = collections.Counter(traceable())
         refused = blacklist()

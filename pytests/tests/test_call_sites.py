@@ -14,6 +14,7 @@ OFTEN_IN_COLD_PARTS = "_dev_err"
 
 
 @pytest.mark.parametrize("parent", [SHOW, LOCAL_SHOW])
+@pytest.mark.usefixtures("calls")
 def test_exactly_one_call(loaded, parent):
     """On the stock kernels: one `call`, within the range, at the offset it says."""
     (address, offset, kind), = sites(loaded, parent)
@@ -24,6 +25,7 @@ def test_exactly_one_call(loaded, parent):
 
 
 @pytest.mark.parametrize("parent", [SHOW, LOCAL_SHOW])
+@pytest.mark.usefixtures("calls")
 def test_as_the_kernels_text_has_it(loaded, parent):
     """What stands there in /proc/kcore is a call of the target, and there is no other."""
     row = loaded.stats()[parent]
@@ -43,6 +45,7 @@ def test_whether_hooked_or_not(hook):
     assert [hook.read("parents", parent, "call_sites") for parent in (SHOW, LOCAL_SHOW)] == off
 
 
+@pytest.mark.usefixtures("calls")
 def test_of_a_traced_parent(hook, peer):
     """A parent that is itself traced has a call to a trampoline at its entry; that is not it."""
     peer(peers.IPMODIFY, symbol=SHOW)
@@ -50,6 +53,7 @@ def test_of_a_traced_parent(hook, peer):
     assert [kind for _, _, kind in sites(hook, SHOW)] == ["call"]
 
 
+@pytest.mark.usefixtures("calls")
 def test_listed_while_a_kprobe_stands_on_the_call(loaded, cgroup):
     """On x86_64 its breakpoint hides the opcode, elsewhere the whole instruction: it is said.
 
@@ -101,6 +105,7 @@ def test_a_function_in_two_parts(any_target, symbols):
         assert "no direct call" not in hook.why()[part]
 
 
+@pytest.mark.usefixtures("calls")
 def test_the_target_as_a_parent(loaded, symbols):
     """The target itself can be listed; it does not call itself."""
     loaded.write("add_parent", memevents.TARGET)

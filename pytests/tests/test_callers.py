@@ -11,7 +11,8 @@ from pytests.lib.call_sites import sites
 from pytests.lib.kernel_text import leading_to
 from pytests.lib.memevents import LOCAL_SHOW, SHOW
 
-LINE = re.compile(r"(0x[0-9a-f]+) (\S+)\+0x([0-9a-f]+) (call|tail|probed) (redirected|observed|-)")
+LINE = re.compile(
+    r"(0x[0-9a-f]+) (\S+)\+0x([0-9a-f]+) (call|tail|probed|entry) (redirected|observed|-)")
 
 #: Functions of the core kernel that many call. (Thousands take minutes: each is asked about.)
 WITH_MANY_CALLERS = ("_dev_err", "dput")
@@ -42,6 +43,7 @@ def check(hook, symbols):
     return lines
 
 
+@pytest.mark.usefixtures("calls")
 def test_of_the_target(loaded, symbols):
     """The two parents' calls, and none else, with their states and the parents' call_sites."""
     lines = check(loaded, symbols)
@@ -77,6 +79,7 @@ def test_without_addresses(loaded):
                      for line in loaded.read("callers").splitlines()]
 
 
+@pytest.mark.usefixtures("calls")
 def test_a_kprobe_on_a_call(loaded):
     """On x86_64 its breakpoint hides the opcode; elsewhere the instruction, which is not found."""
     before = callers(loaded)

@@ -265,6 +265,7 @@ def test_every_tracer_at_once(hook, watch):
     watch.check(True)
 
 
+@pytest.mark.usefixtures("calls")
 def test_call_chains_lead_through_us(hook, cgroup, symbols):
     """A sample taken in the replacement has the redirected parent in its call chain."""
     hook.load()
@@ -282,6 +283,7 @@ def test_call_chains_lead_through_us(hook, cgroup, symbols):
 @pytest.mark.livepatch
 @pytest.mark.parametrize("patched, other", [(SHOW, LOCAL_SHOW), (LOCAL_SHOW, SHOW)])
 @pytest.mark.parametrize("we_come_first", [True, False])
+@pytest.mark.usefixtures("calls")
 def test_a_livepatched_parent(hook, cgroup, originals, patched, other, we_come_first):
     """It calls the target no more: its counters stand still, and the other parent's stay exact."""
     def read(name):
@@ -309,6 +311,7 @@ def test_a_livepatched_parent(hook, cgroup, originals, patched, other, we_come_f
 
 
 @pytest.mark.livepatch
+@pytest.mark.usefixtures("calls")
 def test_unloading_while_a_parent_is_livepatched(hook, cgroup, originals):
     """The patch stays, the hook goes, and nothing of the one hangs on the other."""
     hook.load()
@@ -323,6 +326,7 @@ def test_unloading_while_a_parent_is_livepatched(hook, cgroup, originals):
 @pytest.mark.livepatch
 @pytest.mark.parametrize("turned_round", [False, True])
 @pytest.mark.parametrize("patched, other", [(SHOW, LOCAL_SHOW), (LOCAL_SHOW, SHOW)])
+@pytest.mark.usefixtures("calls")
 def test_a_parents_livepatch_in_transition(hook, cgroup, originals, patched, other, turned_round):
     """The patch is in, but a task still goes the old way: we come, switch, count, and go.
 

@@ -50,6 +50,7 @@ def test_a_counter_cannot_be_written_nor_a_command_read(loaded):
     assert loaded.state() == before
 
 
+@pytest.mark.usefixtures("calls")
 def test_target(loaded, symbols):
     """SYMBOL START END, as the kernel's symbol table has them."""
     match = re.fullmatch(r"(\S+) (0x[0-9a-f]+) (0x[0-9a-f]+)\n", loaded.read("target"))

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from pytests.lib import memevents
-from pytests.lib.memevents import BANNER, SHOW
+from pytests.lib.memevents import BANNER, LOCAL_SHOW, SHOW
 
 
 def spellings(word):
@@ -108,10 +108,10 @@ def test_opened_to_append(loaded, name, word, mode):
 
 def test_opened_to_append_what_cannot_be_read(loaded, cgroup):
     """One that cannot, too."""
-    append(loaded.path("add_parent"), "vfs_read")
-    assert "vfs_read" in loaded.stats()
-    append(loaded.path("remove_parent"), "vfs_read")
-    assert "vfs_read" not in loaded.stats()
+    append(loaded.path("remove_parent"), LOCAL_SHOW)
+    assert LOCAL_SHOW not in loaded.stats()
+    append(loaded.path("add_parent"), LOCAL_SHOW)
+    assert LOCAL_SHOW in loaded.stats()
     cgroup.read_events()
     append(loaded.path("reset"), "1")
     assert loaded.hits(SHOW) == (0, 0)

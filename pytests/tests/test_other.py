@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from pytests.lib import memevents, peer as peers
 from pytests.lib.call_sites import sites
 from pytests.lib.memevents import LOCAL_SHOW, SHOW
@@ -17,6 +19,7 @@ def test_none_yet(loaded, cgroup):
     assert loaded.number("other_hits") == 0
 
 
+@pytest.mark.usefixtures("calls")
 def test_a_core_kernel_caller(loaded, cgroup, symbols):
     """symbol+0xoff/0xsize of the call itself, not of where it returns to."""
     (_, offset, _), = sites(loaded, LOCAL_SHOW)

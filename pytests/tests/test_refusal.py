@@ -11,30 +11,29 @@ import pytest
 
 from pytests.lib import company, faults, memevents, scale
 from pytests.lib import peer as peers
-from pytests.lib.memevents import LOCAL_SHOW, TARGET
+from pytests.lib.memevents import LOCAL_SHOW
 from pytests.lib.readers import Readers, every_cpu
 
-#: Who holds the target, and what memory.events then is: None for the kernel's own.
+#: Who holds the target.
 HOLDERS = [
-    pytest.param(peers.KPROBE, None, id="kprobe"),
-    pytest.param(peers.IPMODIFY, None, id="ftrace"),
-    pytest.param(peers.LIVEPATCH, b"livepatched 1\n", id="livepatch",
-                 marks=pytest.mark.livepatch),
+    pytest.param(peers.KPROBE, id="kprobe"),
+    pytest.param(peers.IPMODIFY, id="ftrace"),
+    pytest.param(peers.LIVEPATCH, id="livepatch", marks=pytest.mark.livepatch),
 ]
 
 
 @contextlib.contextmanager
-def held(holder, text, cgroup, originals):
+def held(holder, cgroup, originals):
     """The target held by a peer, and traced besides. Yields the files for Readers.
 
     Skips where that peer needs no IPMODIFY.
     """
-    with company.tracer("function", only=TARGET):
+    with company.tracer("function", only=memevents.hooked()[0]):
         peers.load(holder)
         try:
             if holder == peers.KPROBE and not peers.kprobe_on_ftrace():
                 pytest.skip("kprobes do not go through ftrace here (CONFIG_KPROBES_ON_FTRACE)")
-            texts = (text or originals[0], text or originals[1])
+            texts = peers.texts(holder, originals)
             yield [(path, {0: wanted, 1: wanted})
                    for path, wanted in zip((cgroup.events, cgroup.local), texts)]
         finally:
@@ -46,17 +45,19 @@ def counters(hook):
     return [(row.parent, row.hits, row.redirected) for row in hook.stats().values()]
 
 
-@pytest.mark.parametrize("holder, text", HOLDERS)
+@pytest.mark.parametrize("holder", HOLDERS)
 @pytest.mark.parametrize("observed", [False, True])
-def test_switching_on(hook, cgroup, originals, record_property, holder, text, observed):
+def test_switching_on(hook, cgroup, originals, record_property, holder, observed):
     """Refused many times under readers on every CPU: no banner is read, no counter moves.
 
     observed: is one parent only counted? Else none is listed, and all calls are others'.
     """
     lists = {} if observed else {"redirect": "", "observe": ""}
+    if not observed:
+        memevents.need_calls()
     hook.load(enabled=False, **lists)
     before = counters(hook)
-    with held(holder, text, cgroup, originals) as files, \
+    with held(holder, cgroup, originals) as files, \
             Readers(files, cpus=every_cpu()) as readers, hook.writer("enabled") as write:
         for _ in range(scale.REFUSALS):
             with memevents.expect_errno(errno.EBUSY):
@@ -72,10 +73,10 @@ def test_switching_on(hook, cgroup, originals, record_property, holder, text, ob
     assert sum(hits for _, hits, _ in counters(hook)) == 1
 
 
-@pytest.mark.parametrize("holder, text", HOLDERS)
-def test_loading(hook, cgroup, originals, record_property, holder, text):
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_loading(hook, cgroup, originals, record_property, holder):
     """The same at load."""
-    with held(holder, text, cgroup, originals) as files, \
+    with held(holder, cgroup, originals) as files, \
             Readers(files, cpus=every_cpu()) as readers:
         for _ in range(scale.REFUSED_LOADS):
             with memevents.expect_errno(errno.EBUSY):

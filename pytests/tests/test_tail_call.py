@@ -119,6 +119,8 @@ def test_a_probed_jump(hook, route):
     if platform.machine() != "x86_64":
         pytest.skip("elsewhere a kprobe leaves nothing of the instruction to be read")
     (address, offset, _), = sites(hook, route.jumps)
+    if kernel_bytes(address, 1) == b"\xeb":
+        pytest.skip("a jump of two bytes: a call has five, so it does not look as one would")
     with company.probe(("p", f"{route.jumps}+{offset}")):
         hook.write("remove_parent", route.jumps)
         hook.write("add_parent", route.jumps)

@@ -62,11 +62,11 @@ def test_one_event_a_call(trace, loaded, cgroup, originals):
     loaded.write("remove_parent", LOCAL_SHOW)
     assert cgroup.read_local() == originals[1]
     lines = trace.lines()
-    assert len(lines) == 12
+    assert len(lines) == 11 + memevents.others(1)
     assert sum(f"parent={SHOW} " in line for line in lines) == 6
     assert sum(f"parent={LOCAL_SHOW} " in line for line in lines) == 5
     assert loaded.hits() == (6, 5)
-    assert loaded.number("other_hits") == 1
+    assert loaded.number("other_hits") == memevents.others(1)
 
 
 FILTERS = [("redirected==1", 3), ("redirected==0", 2), (f'parent=="{SHOW}"', 3),
@@ -97,10 +97,10 @@ def test_a_caller_known_before_it_is_enabled(trace, loaded, cgroup):
         cgroup.read_events()
         cgroup.read_local()
     lines = trace.lines()
-    assert len(lines) == 4
-    assert sum("parent= " in line for line in lines) == 2
+    assert len(lines) == 2 + memevents.others(2)
+    assert sum("parent= " in line for line in lines) == memevents.others(2)
     assert loaded.hits(SHOW) == (4, 4)
-    assert loaded.number("other_hits") == 4
+    assert loaded.number("other_hits") == memevents.others(4)
 
 
 def test_a_parent_added_while_it_is_on(trace, loaded, cgroup):
@@ -117,6 +117,7 @@ def test_a_parent_added_while_it_is_on(trace, loaded, cgroup):
     assert loaded.hits() == (3, 3)
 
 
+@pytest.mark.usefixtures("calls")
 def test_parent_of_others_is_empty(trace, loaded, cgroup):
     """A call from outside the list has the empty string."""
     loaded.write("remove_parent", LOCAL_SHOW)
@@ -127,6 +128,7 @@ def test_parent_of_others_is_empty(trace, loaded, cgroup):
     assert len(trace.lines()) == 1
 
 
+@pytest.mark.usefixtures("calls")
 @pytest.mark.parametrize("parent", [SHOW, LOCAL_SHOW])
 def test_parent_ip_is_the_return_address_of_the_call(trace, loaded, cgroup, parent):
     """The address behind the one `call` that call_sites shows."""
@@ -245,4 +247,5 @@ def test_trace_cmd(loaded, cgroup, tmp_path):
     lines = [line for line in report.splitlines() if tracing.EVENT + ":" in line]
     assert len(lines) == 1, report
     assert f"parent={SHOW} " in lines[0]
-    assert f"parent_ip=0x{return_address(loaded, SHOW):x} " in lines[0]
+    if not memevents.inlined():
+        assert f"parent_ip=0x{return_address(loaded, SHOW):x} " in lines[0]

@@ -86,7 +86,7 @@ static int __init peer_init(void)
 {
 	int err;
 
-	err = peer_find_target();
+	err = call ? peer_find_target() : 0;
 	if (err)
 		return err;
 	err = register_tracepoint_module_notifier(&peer_notifier);
