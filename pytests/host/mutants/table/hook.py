@@ -54,8 +54,8 @@ ROWS = (
            "	was_tried = true;\n	err = register_ops();",
            "	err = register_ops();\n	was_tried |= !err;",
            tests="test_behind_a_refusal", kernel="6.1",
-           survives="a refused hook redirects nothing, so that nobody is in a replacement, and a call"
-                    " that is in the handler has left it long before the text is freed: see drain()"),
+           survives="a refused hook redirects nothing, so that nobody is in a replacement, and a"
+                    " call in the handler has left it long before the text is freed: see drain()"),
     Mutant("hook-frees-text-under-dead-ftrace", "engine/hook.c",
            "			for (;;)\n				schedule_timeout_idle(",
            "			if (!on)\n				schedule_timeout_idle(",
