@@ -91,26 +91,6 @@ class Symbols:
         return [name for name, count in known.items()
                 if count > 1 and self.count[name] == count and name not in refused]
 
-    def hidden_bearers(self):
-        """Return names of several functions whose first one the kernel shows by another name.
-
-        Of the functions that begin at one address the kernel shows the first in its list; a
-        look-up by name gives the lowest address. Both functions are traceable.
-        """
-        shown, bearers = {}, collections.defaultdict(set)
-        for address, name in self.text:
-            shown.setdefault(address, name)
-            bearers[name].add(address)
-        known = set(traceable())
-        refused = blacklist()
-        names = []
-        for name, addresses in bearers.items():
-            first, *others = sorted(addresses)
-            if shown[first] != name and shown[first] in known - refused and \
-                    name in known - refused and any(shown[other] == name for other in others):
-                names.append(name)
-        return names
-
     def aliases(self):
         """Return pairs of names that stand for one and the same range."""
         names = collections.defaultdict(list)

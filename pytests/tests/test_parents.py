@@ -246,16 +246,6 @@ def test_a_name_of_several_functions(loaded, symbols):
             loaded.write("add_parent", name)
 
 
-def test_a_name_of_several_functions_that_is_an_alias(loaded, symbols):
-    """ENOTUNIQ too where the function that a look-up gives goes by another name."""
-    names = symbols.hidden_bearers()
-    if not names:
-        pytest.skip("this kernel has no name of several functions that hides behind another")
-    for name in names[:5]:
-        with loaded.refuses(errno.ENOTUNIQ, name):
-            loaded.write("add_parent", name)
-
-
 # A full list
 
 @pytest.fixture
