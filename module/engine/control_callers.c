@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The file `callers`: every direct call or jump to the target in the text of the
- * core kernel, or what stands for one where the target is inlined. The text is searched when the file is opened: printing may begin
- * anew with a larger buffer, and is not to search again.
+ * core kernel, or what stands for one where the target is inlined. The text is
+ * searched when the file is opened: printing may begin anew with a larger buffer,
+ * and is not to search again.
  */
 #include <linux/errno.h>
 #include <linux/seq_file.h>
