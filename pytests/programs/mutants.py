@@ -1,10 +1,10 @@
 """Try mutants of the module, one after the other: `python3 -m pytests.programs.mutants LIST`.
 
-LIST is a JSON file: [{"name": ..., "ko": path, "tests": expression for -k, or ""}, ...]. For each,
-its module is put in the module's place and the tests are run until one fails. What came out goes to
-the port MEMEVENTS_EVENTS, a JSON object a line. After a mutant that was noticed the sound module
-has to pass a test: where it does not, the mutant has left something in the kernel, and this ends,
-as it does after a splat.
+LIST is a JSON file: [{"name": ..., "modules": {place in the project: path, ...}, "tests": expression
+for -k, or ""}, ...]. For each, its modules are put in their places and the tests are run until one
+fails. What came out goes to the port MEMEVENTS_EVENTS, a JSON object a line. After a mutant that was
+noticed the sound module has to pass a test: where it does not, the mutant has left something in the
+kernel, and this ends, as it does after a splat.
 """
 
 import glob
@@ -53,25 +53,30 @@ def _run(expression):
     return child.returncode, failed, passed
 
 
+def _at(place):
+    """The path of a place in the project."""
+    return os.path.join(memevents.TOP, place)
+
+
 def main(path):
     """Try those of the list."""
     with open(path, encoding="utf-8") as file:
         mutants = json.load(file)
-    sound = memevents.KO + ".sound"
-    shutil.copy(memevents.KO, sound)
+    for mutant in mutants:
+        for place in mutant["modules"]:
+            shutil.copy(_at(place), _at(place) + ".sound")
     with open(os.environ["MEMEVENTS_EVENTS"], "w", encoding="ascii", buffering=1) as port:
         for mutant in mutants:
             port.write(json.dumps({"event": "begin", "name": mutant["name"]}) + "\n")
-            shutil.copy(mutant["ko"], memevents.KO)
+            for place, path in mutant["modules"].items():
+                shutil.copy(path, _at(place))
             code, failed, passed = _run(mutant["tests"])
+            for place in mutant["modules"]:
+                shutil.copy(_at(place) + ".sound", _at(place))
             port.write(json.dumps({"event": "end", "name": mutant["name"], "code": code,
                                    "failed": failed, "passed": passed}) + "\n")
-            if code == EXIT_SPLAT:
+            if code == EXIT_SPLAT or code and _run(SOUND)[0]:
                 break
-            if code:
-                shutil.copy(sound, memevents.KO)
-                if _run(SOUND)[0]:
-                    break
 
 
 if __name__ == "__main__":

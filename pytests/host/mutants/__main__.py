@@ -75,7 +75,7 @@ class Run:
         survivors, tried = [], survivors
         for mutant in tried:
             if mutant.boot:
-                built = build.with_module(sound, kos[mutant.name], folder / "built")
+                built = build.with_mutant(sound, kos[mutant.name], folder / "built")
                 tell(mutant, notice.by_boot(mutant, kernel, built, acceleration,
                                             folder / mutant.name))
             else:
@@ -95,12 +95,13 @@ class Run:
         return False
 
     def _build(self, mutants, builder, folder):
-        """Build what can be built; returns {name: module}."""
+        """Build what can be built; returns {name: the folder with its modules}."""
         kos = {}
         for mutant in mutants:
             try:
-                builder.build(mutant, folder / f"{mutant.name}.ko")
-                kos[mutant.name] = folder / f"{mutant.name}.ko"
+                built = folder / "modules" / mutant.name
+                builder.build(mutant, built, build.folders(mutant, self._everything))
+                kos[mutant.name] = built
             except HarnessError as error:
                 self._take(mutant, Outcome(NOT_TRIED, str(error)))
         return kos

@@ -73,7 +73,7 @@ class InGuest:
         """Try mutants.
 
         Args:
-            kos: each one's module, by name.
+            kos: the folder with each one's modules, by name, as Builder.build() leaves it.
             everything: whether all tests are run, not only those that should notice.
         """
         self._left = {mutant.name: mutant for mutant in mutants}
@@ -90,10 +90,15 @@ class InGuest:
             self._take(name, Outcome(NOT_TRIED, f"{1 + RETRIES} guests came to nothing"))
 
     def _boot(self, kos, everything, number):
-        listed = [{"name": name, "ko": f"/memevents/{name}.ko",
-                   "tests": "" if everything else mutant.tests}
-                  for name, mutant in self._left.items()]
-        files = {f"{name}.ko": kos[name] for name in self._left}
+        listed, files = [], {}
+        for name, mutant in self._left.items():
+            modules = {}
+            for path in sorted(kos[name].rglob("*.ko")):
+                file = f"{name}.{path.name}"
+                files[file] = path
+                modules[str(path.relative_to(kos[name]))] = f"/memevents/{file}"
+            listed.append({"name": name, "modules": modules,
+                           "tests": "" if everything else mutant.tests})
         files["mutants.json"] = json.dumps(listed)
         return run_in_guest(self._kernel, self._folder, COMMAND, self._acceleration,
                             Content(self._sound, files), suffix=f"-{number}",

@@ -6,7 +6,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from pytests.host.mutants import notice, outcome
+from pytests.host.mutants import build, notice, outcome
 from pytests.host.mutants.mutant import Mutant
 from pytests.host.mutants.outcome import NOT_TRIED, NOTICED, SURVIVED, Outcome, Record
 from pytests.host.mutants.table import MUTANTS
@@ -45,6 +45,32 @@ class TableTest(unittest.TestCase):
                 self.assertTrue(mutant.tests or mutant.boot or mutant.prove)
                 for word in re.findall(r"[\w.]+", mutant.tests):
                     self.assertTrue(word in ("and", "or", "not") or word in TESTS, word)
+
+
+class FoldersTest(unittest.TestCase):
+    """A mutant is in each module that its tests load."""
+
+    def folders(self, file="engine/hook.c", everything=False, **row):
+        return build.folders(Mutant("name", file, "a", "b", **row), everything)
+
+    def test_those_that_the_tests_load(self):
+        for row, more in (({"tests": "test_inlined"}, {"slow_target"}),
+                          ({"tests": "test_tail_call or test_example"}, {"any_target", "example"}),
+                          ({"boot": "unload-preempted"}, {"slow_target"}),
+                          ({"tests": "test_defaults"}, set())):
+            with self.subTest(row):
+                found = {folder.rpartition("/")[2] for folder in self.folders(**row)}
+                self.assertLessEqual({"module"} | more, found)
+
+    def test_no_others(self):
+        self.assertEqual(self.folders(tests="test_hold"), ("module",))
+
+    def test_all(self):
+        self.assertEqual(self.folders(everything=True), build.WITH_ENGINE)
+        self.assertEqual(len(build.WITH_ENGINE), 4)
+
+    def test_not_of_the_engine(self):
+        self.assertEqual(self.folders("memory_events.c", True, tests="test_inlined"), ("module",))
 
 
 class PlantTest(unittest.TestCase):
