@@ -176,8 +176,29 @@ static int publish(struct parent *parent)
 	return err;
 }
 
+static bool has_word(const char *list, const char *word)
+{
+	const size_t len = strlen(word);
+
+	for (; *list; list += *list == ',') {
+		const size_t n = strcspn(list, ",");
+
+		if (n == len && !strncmp(list, word, len))
+			return true;
+		list += n;
+	}
+	return false;
+}
+
+/* Is a name one of those that the target's file says are one function's? */
+static bool is_known_unique(const char *name)
+{
+	return hook_target.unique && (has_word(hook_target.redirect, name) ||
+				      has_word(hook_target.observe, name));
+}
+
 /* With add_lock held: what check_new() has found stays so, but for removals. */
-static int add_parent(const char *name, bool redirect, bool unique)
+static int add_parent(const char *name, bool redirect)
 {
 	struct parent *parent;
 	int err;
@@ -189,7 +210,7 @@ static int add_parent(const char *name, bool redirect, bool unique)
 	if (IS_ERR(parent))
 		return PTR_ERR(parent);
 	err = check_new(name, &parent->range);
-	if (!err && !unique)
+	if (!err && !is_known_unique(name))
 		err = symbol_names_check(name, parent->range.start);
 	if (!err)
 		err = hook_check_parent(name);
@@ -219,7 +240,6 @@ err_free:
  * control_add_parent() - list a parent and make its directory
  * @name: its symbol
  * @redirect: are its calls redirected, or only counted?
- * @unique: is it known that no other function bears the name?
  *
  * Why it failed is said in the kernel log. A failure
  * changes nothing.
@@ -229,13 +249,13 @@ err_free:
  * for a reader of its files), -ENOTUNIQ, -ENOSPC, -ENOMEM, -EINTR where the task is killed
  * as it waits for a lock, or what symbol_find(), hook_check_parent() or hook_list() says.
  */
-int control_add_parent(const char *name, bool redirect, bool unique)
+int control_add_parent(const char *name, bool redirect)
 {
 	int err;
 
 	if (mutex_lock_killable(&add_lock))
 		return -EINTR;
-	err = add_parent(name, redirect, unique);
+	err = add_parent(name, redirect);
 	mutex_unlock(&add_lock);
 	if (err == -ENOMEM)
 		pr_warn_ratelimited("%s: out of memory\n", name);
@@ -248,7 +268,7 @@ static int add_parent_store(struct file *file, char *input, size_t len)
 	int err;
 
 	err = store_symbol("add_parent", input, len, &name);
-	return err ?: control_add_parent(name, false, false);
+	return err ?: control_add_parent(name, false);
 }
 
 CONTROL_FILE_WRITE(add_parent, -ENAMETOOLONG);

@@ -9,7 +9,7 @@ struct dentry;
 struct parent;
 
 int control_init(void);
-int control_add_parent(const char *name, bool redirect, bool unique);
+int control_add_parent(const char *name, bool redirect);
 void control_open(void);
 void control_exit(void);
 

@@ -29,8 +29,8 @@ struct hook_entry {
  * struct hook_target - the function to hook, as its file describes it
  * @symbol: its name
  * @unique: whether it and the default parents are known to be the only functions
- *	of their names; otherwise each load checks it, which takes a tenth of a
- *	second
+ *	of their names; otherwise this is checked as they are listed, which takes
+ *	a tenth of a second the first time
  * @replacement: the function to run in its place: same arguments, same return
  *	value. It must not sleep, or unloading would free it under a sleeper
  * @replacement_with_banner: if not NULL, runs instead while there is a banner,

@@ -45,8 +45,7 @@ static int add_item(const struct param_text *list, bool redirect, char *item)
 	}
 	if (!list->given && is_listed(name))
 		return 0;
-	return control_add_parent(name, redirect,
-				  hook_target.unique && !list->given);
+	return control_add_parent(name, redirect);
 }
 
 static int add_list(const struct param_text *list, bool redirect)
