@@ -56,8 +56,7 @@ class Builder:
         self._release = release.fetch(kernel)
         self._root = roots.root(roots.toolchain(kernel, self._release.compiler,
                                                 self._release.libraries))
-        # A guest is to hold a dozen of them, and unpacks what it boots into.
-        self._strip = {"amd64": "strip", "arm64": "aarch64-linux-gnu-strip"}[kernel.arch]
+        self._strip = roots.strip(kernel)
         self._variables = " ".join(roots.kbuild_variables(self._release.compiler))
         self._folder = folder
         cache.remove(folder)
@@ -83,7 +82,7 @@ class Builder:
                 f"set -e; for folder in {' '.join(into)}; do"
                 f" make --no-print-directory -C {self._release.headers} M=/mnt/$folder"
                 f" {self._variables} modules;"
-                f" {self._strip} --strip-debug /mnt/$folder/*.ko; done",
+                f" {self._strip} /mnt/$folder/*.ko; done",
                 [(self._folder, "/mnt", "rw")])
             if done.returncode:
                 raise HarnessError(f"{mutant.name} does not compile:\n{done.stdout}")

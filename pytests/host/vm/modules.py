@@ -35,7 +35,7 @@ def build(kernel):
     """Build the module and the tests' peers for a kernel, at W=1.
 
     Returns:
-        The folder with module/memevents_hook.ko and the other folders' modules.
+        The folder with module/memevents_hook.ko and the other folders' modules, stripped.
 
     Raises:
         HarnessError: a build failed or warned; the message holds its output.
@@ -46,8 +46,8 @@ def build(kernel):
     with cache.locked(f"build-{kernel.name}"):
         for folder in SOURCES:
             cache.copy_sources(TOP / folder, work / folder)
-        inputs = cache.key(release.folder, root, *vendor_headers.inputs(kernel),
-                           *_sources(work))
+        inputs = cache.key(release.folder, root, roots.strip(kernel),
+                           *vendor_headers.inputs(kernel), *_sources(work))
         stamp = work / "built-from"
         if not stamp.exists() or stamp.read_text(encoding="ascii") != inputs:
             _make(kernel, release, root, work)
@@ -80,7 +80,8 @@ def _make(kernel, release, root, work):
             (*layers, release.root, root), f"build-{kernel.name}",
             f"set -e; for folder in {' '.join(FOLDERS)}; do"
             f" make -j{os.cpu_count()} --no-print-directory -C {release.headers}"
-            f" M=/mnt/$folder W=1 {variables} modules; done",
+            f" M=/mnt/$folder W=1 {variables} modules;"
+            f" {roots.strip(kernel)} /mnt/$folder/*.ko; done",
             [(work, "/mnt", "rw")], on_line=lines.take,
         )
     run(as_root(["chown", "-R", "--reference", TOP, work]))

@@ -70,6 +70,16 @@ def kbuild_variables(compiler):
     return ("LLVM=1",) if compiler.startswith("clang") else ()
 
 
+def strip(kernel):
+    """The command, in its toolchain, that leaves debug sections out of a module, but for BTF.
+
+    Guests unpack what they boot into, and tests read a module's file with every load: of a stock
+    kernel's modules nine tenths are DWARF.
+    """
+    prefix = "" if kernel.arch == machine.arch() else CROSS_SUFFIX[kernel.arch][1:] + "-"
+    return f"{'llvm-' if kernel.compiler == 'clang' else prefix}strip --strip-debug"
+
+
 # In every guest, from the kernel's own suite. Small: it all goes through TCG.
 GUEST = (
     "base-files", "base-passwd", "coreutils", "dash", "diffutils", "grep", "hostname", "kmod",
