@@ -46,12 +46,23 @@ def found():
     return memevents.read_file(_PATH).decode()
 
 
+# Whether a search of this process's has found nothing so far: what is lost later is new.
+_nothing_so_far = False
+
+
 @contextlib.contextmanager
 def nothing_lost():
-    """Assert that the body has lost no memory, where this kernel can tell."""
+    """Assert that the body has lost no memory, where this kernel can tell.
+
+    What was lost before the first such body is left out. What is lost between two of them is told
+    after the second.
+    """
+    global _nothing_so_far
     can_tell = why_not() is None
-    if can_tell:
+    if can_tell and not _nothing_so_far:
         forget()
+    _nothing_so_far = False
     yield
     lost = found() if can_tell else ""
     assert not lost, lost
+    _nothing_so_far = True
