@@ -62,6 +62,7 @@ BOOTS = (
     # The debug kernels have no cgroup v1.
     Boot("controller-v1", "no_calls v1"),
     Boot("unload-preempted", "unload_preempted", "preempt=full", True),
+    Boot("callers", "callers", debug=True, packages=("binutils",), memory=2048),
     Boot("systemd", "systemd", packages=("systemd",), memory=2048),
     Boot("tools", "tools", packages=("bpftrace", "linux-perf"), memory=3072),
 )
