@@ -29,7 +29,7 @@ from pytests.lib import memevents
 #: Where QEMU emulates the CPUs by one thread, a CPU that never idles keeps the others from running
 #: for 100 ms at a time, and each grace period takes several such turns. So a reader rests, in
 #: seconds, after so many rounds of all its files: the calls are half as many, what the test does
-#: beside them is four to ten times as fast.
+#: beside them is several times as fast.
 _REST, _ROUNDS = 0.001, 8
 
 _PAGE = mmap.PAGESIZE               # what a read asks for

@@ -1,10 +1,10 @@
 """Try mutants of the module, one after the other: `python3 -m pytests.programs.mutants LIST`.
 
-LIST is a JSON file: [{"name": ..., "modules": {place in the project: path, ...}, "tests": expression
-for -k, or ""}, ...]. For each, its modules are put in their places and the tests are run until one
-fails. What came out goes to the port MEMEVENTS_EVENTS, a JSON object a line. After a mutant that was
-noticed the sound module has to pass a test: where it does not, the mutant has left something in the
-kernel, and this ends, as it does after a splat.
+LIST is a JSON file: [{"name": ..., "modules": {place in the project: path, ...}, "tests":
+expression for -k, or ""}, ...]. For each, its modules are put in their places and the tests are run
+until one fails. What came out goes to the port MEMEVENTS_EVENTS, a JSON object a line. After a
+mutant that was noticed the sound module has to pass a test: where it does not, the mutant has left
+something in the kernel, and this ends, as it does after a splat.
 """
 
 import glob

@@ -41,8 +41,8 @@ MACHINES = {
         "beyond": (8, ["-machine", "gic-version=max"]),
         # `max` computes pointer authentication codes, at a great cost
         "tcg_cpu": "cortex-a72",
-        # the kernel would unmap itself for the sake of KASLR (this CPU's own design does not ask for
-        # it), and QEMU would flush its TLB with each system call: it takes more than twice as long
+        # the kernel would unmap itself for the sake of KASLR, though this CPU does not ask for it,
+        # and QEMU would flush its TLB with each system call: it takes more than twice as long
         "tcg_line": "kpti=off",
         "line": "console=ttyAMA0 " + COMMON_LINE,
     },

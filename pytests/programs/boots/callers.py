@@ -25,8 +25,8 @@ MACHINE, CALLS, JUMPS = {
 }[platform.machine()]
 
 LINE = re.compile(
-    rf"\s*(?P<at>[0-9a-f]+):\t(?:(?P<call>{CALLS})|(?:{JUMPS}))(?:,p[nt])?\s+(?:0x)?(?P<to>[0-9a-f]+)"
-    rf"\s*")
+    rf"\s*(?P<at>[0-9a-f]+):\t(?:(?P<call>{CALLS})|(?:{JUMPS}))(?:,p[nt])?"
+    r"\s+(?:0x)?(?P<to>[0-9a-f]+)\s*")
 
 
 def disassembled(bounds, wanted):
