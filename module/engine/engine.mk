@@ -17,6 +17,7 @@ engine := $(addprefix engine/, \
 	control_callers.o control_hold.o control_scope.o)
 
 engine_src := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
+engine_sources := $(patsubst engine/%.o,$(engine_src)/%.c,$(engine))
 
 # trace/define_trace.h includes trace.h by name, so the folder is searched too.
 ccflags-y += -D'pr_fmt(fmt)=KBUILD_MODNAME ": " fmt' -I$(engine_src)
