@@ -83,7 +83,7 @@ def test_everybody_at_once(loaded, cgroup, originals, symbols):
 CHANGE = 'while :; do echo "$1" > add_parent; echo 1 > reset; echo "$1" > remove_parent; done'
 
 
-# rmmod takes the module's last reference before it says that the module is going, and debugfs warns of
+# rmmod takes the module's last reference before it marks the module as going, and debugfs warns of
 # an open between the two. What was not cleaned up would be a leftover.
 @pytest.mark.kernel_warns("full_proxy_open", "full_proxy_open_regular", "full_proxy_open_short")
 def test_unload_under_writers(hook, cgroup, originals, symbols):

@@ -30,7 +30,7 @@ MACHINES = {
         "options": ["-machine", "q35"],
         "beyond": (cpu_numbers.MOST, []),
         "tcg_cpu": "qemu64",
-        # older kernels take its CPUs' counters for unsynchronized, though all are the host's one, and
+        # older kernels take its CPUs' counters for unsynchronized, though all are the host's, and
         # read a device in their place: one with checkers is a quarter slower for it
         "tcg_line": "tsc=reliable",
         "line": "console=ttyS0 " + COMMON_LINE,
