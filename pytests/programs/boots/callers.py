@@ -20,7 +20,8 @@ TARGETS = (TARGET, "_dev_err", "dput")
 
 #: What objdump calls the machine, and its mnemonics: of a call, and of jumps.
 MACHINE, CALLS, JUMPS = {
-    "x86_64": ("i386:x86-64", "call", "jmp|j[a-z]+"),
+    # binutils of Debian 11 says callq
+    "x86_64": ("i386:x86-64", "callq?", "j[a-z]+"),
     "aarch64": ("aarch64", "bl", "b"),
 }[platform.machine()]
 
