@@ -26,6 +26,10 @@ GOAL = 95
 # Where the toolchain's chroot had the sources.
 ROOT = PurePosixPath("/mnt")
 
+# What is counted (built_kernel.py): the module, and the test module whose target is inlined, which
+# runs through the engine's other half.
+COUNTED = ("module", "pytests/kmods/slow_target")
+
 SCRIPT = r"""
 set -e
 mkdir merged
@@ -38,15 +42,17 @@ for guest in guest-*; do
 		cp -r "$guest/." merged
 	fi
 done
-cp -r merged/module/. module
+cp -r merged/. .
 export PYTHONDONTWRITEBYTECODE=1
 # gcovr itself gives a file up where gcov does not find the kernel's headers, which are not here.
-(cd module && find . -name '*.gcda' |
-	xargs gcov --preserve-paths --branch-probabilities > /dev/null 2>&1)
+for folder in $COUNTED; do
+	(cd "$folder" && find . -name '*.gcda' |
+		xargs gcov --preserve-paths --branch-probabilities > /dev/null 2>&1)
+done
 gcovr --root module --use-gcov-files --delete \
 	--exclude-unreachable-branches --exclude-throw-branches \
 	--html-details html/index.html --html-title memevents_hook \
-	--txt lines.txt --json lines.json module
+	--txt lines.txt --json lines.json $COUNTED
 cat lines.txt
 """
 
@@ -75,13 +81,15 @@ def report(kernel):
     root = roots.root(roots.toolchain(kernel, fetched.compiler, fetched.libraries))
     cache.remove(REPORT)
     shutil.copytree(counts, REPORT)
-    shutil.copytree(
-        TOP / "build" / "modules" / kernel.name / "module", REPORT / "module",
-        ignore=lambda folder, names: [
-            name for name in names if not name.endswith((".c", ".h", ".gcno"))
-            and not (Path(folder) / name).is_dir()])
+    for folder in COUNTED:
+        shutil.copytree(
+            TOP / "build" / "modules" / kernel.name / folder, REPORT / folder,
+            ignore=lambda folder, names: [
+                name for name in names if not name.endswith((".c", ".h", ".gcno"))
+                and not (Path(folder) / name).is_dir()])
     (REPORT / "html").mkdir()
-    done = run_in(root, "coverage", f"cd {ROOT}; " + SCRIPT, [(REPORT, str(ROOT), "rw")])
+    done = run_in(root, "coverage", f"cd {ROOT}; COUNTED='{' '.join(COUNTED)}'; " + SCRIPT,
+                  [(REPORT, str(ROOT), "rw")])
     if done.returncode:
         raise HarnessError(f"no report of the coverage:\n{done.stdout}")
     run(as_root(["chown", "-R", "--reference", TOP, REPORT]))
