@@ -13,6 +13,7 @@ class Result:
     """One test on one kernel.
 
     outcome: passed, failed or skipped.
+    cpu: what it took of the host's CPUs, in seconds.
     why: why it failed or was skipped, in a line.
     text: the same at length.
     counted: what it counted, by pytest's record_property(): {"faults": 7}.
@@ -24,6 +25,7 @@ class Result:
     why: str = ""
     text: str = ""
     counted: dict = field(default_factory=dict)
+    cpu: float = 0.0
 
 
 @dataclass
@@ -31,6 +33,7 @@ class KernelReport:
     """All that is known of one kernel's run.
 
     guests: how many were started.
+    cpu: what they took of the host's CPUs until the last test's end, in seconds.
     lost: why guests were lost before their tests began, and started again.
     """
 
@@ -39,6 +42,7 @@ class KernelReport:
     guests: int = 0
     lost: list = field(default_factory=list)
     seconds: float = 0.0
+    cpu: float = 0.0
     results: dict = field(default_factory=dict)
 
     def add(self, result):
@@ -65,7 +69,8 @@ class KernelReport:
         figures = [f"{self.count(outcome)} {outcome}"
                    for outcome in ("passed", "failed", "skipped")]
         figures += [f"{count} {what}" for what, count in self.counted().items()]
-        return f"{self.release}: {', '.join(figures)} in {self.seconds:.0f} s"
+        return (f"{self.release}: {', '.join(figures)}"
+                f" in {self.seconds:.0f} s ({self.cpu:.0f} s of CPU)")
 
     def write_junit(self, path):
         """Write the results as JUnit XML."""

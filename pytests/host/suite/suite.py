@@ -49,6 +49,8 @@ class KernelRun:
         self._folder = RESULTS / kernel.name
         self._remaining = None
         self._current = None
+        # Seconds of the host's CPUs that the guest had taken: at its last event, at a test's start.
+        self._cpu = self._cpu_before = 0.0
         self.report = KernelReport(kernel)
 
     def run(self):
@@ -77,6 +79,8 @@ class KernelRun:
     def _take(self, result):
         self.report.add(result)
         line = f"{self._so_far()} {result.outcome:<7} {result.test}  {result.seconds:.1f} s"
+        if result.cpu:
+            line += f" ({result.cpu:.1f} s of CPU)"
         if result.outcome == "failed" or not progress.in_place():
             say(self._kernel.name, line)
         if result.outcome == "failed":
@@ -147,6 +151,7 @@ class KernelRun:
     def _boot(self):
         self.report.guests += 1
         self._collected = False
+        self._cpu = 0.0
         say(self._kernel.name, f"booting {self.report.release} ({self._acceleration.name})")
         progress.doing(self._kernel.name, "booting")
         command = COMMAND.format(options=self._options,
@@ -159,18 +164,21 @@ class KernelRun:
             on_event=self._on_event, limit=WALL_LIMIT * self._kernel.patience)
 
     def _on_event(self, event):
+        self.report.cpu += event["cpu"] - self._cpu
+        self._cpu = event["cpu"]
         if event["event"] == "collected":
             self._collected = True
             self._remaining = event["tests"]
             self._current = None
         elif event["event"] == "start":
             self._current = event["test"]
+            self._cpu_before = event["cpu"]
             progress.doing(self._kernel.name, f"{self._so_far()} {self._current}")
         elif event["event"] == "result":
             self._current = None
             self._remaining.remove(event["test"])
             self._take(Result(event["test"], event["outcome"], event["seconds"], event["why"],
-                              event["text"], event["counted"]))
+                              event["text"], event["counted"], event["cpu"] - self._cpu_before))
         elif event["event"] == "gcov":
             coverage.keep(self._folder, self.report.guests, event)
 

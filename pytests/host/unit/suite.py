@@ -1,6 +1,7 @@
 """How a kernel's run copes with its guests, which are played, and what is reported."""
 
 import io
+import itertools
 import os
 import re
 import tempfile
@@ -40,6 +41,11 @@ class SuiteTest(unittest.TestCase):
 
         def played(kernel, folder, command, acceleration, content, suffix, on_event, limit):
             """In the place of run_in_guest(): follows the next script."""
+            cpu = itertools.count(1.0, 0.5)
+
+            def tell(event):
+                on_event({**event, "cpu": next(cpu)})
+
             steps = list(scripts[outer.boots])
             outer.boots += 1
             console = folder / f"console{suffix}.log"
@@ -48,21 +54,21 @@ class SuiteTest(unittest.TestCase):
             left = [t for t in outer.TESTS if t not in outer.run.report.results]
             for step in steps:
                 if step == "collected":
-                    on_event({"event": "collected", "tests": list(left)})
+                    tell({"event": "collected", "tests": list(left)})
                 elif step == "start":
-                    on_event({"event": "start", "test": left[0]})
+                    tell({"event": "start", "test": left[0]})
                 elif step == "gcov":
-                    on_event({"event": "gcov", "data": "aGl0cw==",
-                              "path": "/sys/kernel/debug/gcov/mnt/module/hook.gcda"})
+                    tell({"event": "gcov", "data": "aGl0cw==",
+                          "path": "/sys/kernel/debug/gcov/mnt/module/hook.gcda"})
                 elif step == "lost":
                     return Ended(None, "gone", "", console)
                 elif isinstance(step, int):
                     return Ended(step, "", "", console)
                 elif " " not in step:
-                    on_event({"event": "start", "test": left[0]})
-                    on_event({"event": "result", "test": left.pop(0), "outcome": step,
-                              "seconds": 1.0, "why": "why", "text": "text",
-                              "counted": {"things": 2}})
+                    tell({"event": "start", "test": left[0]})
+                    tell({"event": "result", "test": left.pop(0), "outcome": step,
+                          "seconds": 1.0, "why": "why", "text": "text",
+                          "counted": {"things": 2}})
             raise AssertionError("a script without an end")
 
         with mock.patch.object(suite, "RESULTS", self.folder), \
@@ -92,6 +98,9 @@ class SuiteTest(unittest.TestCase):
     def test_all_is_well(self):
         done = self.play(["collected", "passed", "skipped", "passed", 0])
         self.assertEqual(list(self.outcomes(done).values()), ["passed", "skipped", "passed"])
+        # each event tells half a second more, and the first one 1 s
+        self.assertEqual([result.cpu for result in done.results.values()], [0.5] * 3)
+        self.assertEqual(done.cpu, 4.0)
 
     def test_what_gcov_counted_is_kept(self):
         self.play(["collected", "passed", "failed", "gcov", suite.EXIT_SPLAT],

@@ -200,7 +200,17 @@ class GuestTest(unittest.TestCase):
         code, output, events = self.boot(
             """say '{"event": "ready"}'; say '{"event": "other"}'; printf 'a\\000b'
             say '{"event": "exit", "code": 7}'""")
-        self.assertEqual((code, output, events), (7, b"a\0b", [{"event": "other"}]))
+        self.assertEqual((code, output), (7, b"a\0b"))
+        self.assertEqual([{**event, "cpu": None} for event in events],
+                         [{"event": "other", "cpu": None}])
+
+    def test_what_it_takes_of_the_cpus(self):
+        _, _, events = self.boot(
+            """say '{"event": "ready"}'; say '{"event": "before"}'
+            n=0; while [ $n -lt 200000 ]; do n=$((n + 1)); done
+            say '{"event": "after"}'; say '{"event": "exit", "code": 0}'""", silence=60, limit=60)
+        before, after = (event["cpu"] for event in events)
+        self.assertGreater(after, before + 0.02)
 
     def run_in_guest(self, behaviour):
         """Run the script in QEMU's place, as if for a kernel; returns how it ended, and its log."""

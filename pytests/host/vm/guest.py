@@ -78,12 +78,20 @@ class Acceleration:
         return machine["tcg_line"] if self.name == "tcg" else ""
 
 
+def _cpu_seconds(pid):
+    """What a process and its threads have taken of the CPUs so far (proc(5): utime, stime)."""
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+        words = file.read().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Guest:
     """One guest's run.
 
     Args:
         on_output: called with each piece (bytes) of what the command writes.
-        on_event: called with each event (dict) the guest reports, but the first and the last.
+        on_event: called with each event (dict) the guest reports, but the first and the last. Its
+            "cpu" is what the emulator has taken of the host's CPUs since the start, in seconds.
         cpus: how many the guest has; None for as many as guests have (cpus.py).
         firmware: a firmware.Firmware to start by, where QEMU is not to start the kernel itself.
     """
@@ -111,6 +119,7 @@ class Guest:
         self._ready = False
         self._code = None
         self._rest = b""
+        self._pid = None
 
     @property
     def ready(self):
@@ -142,6 +151,7 @@ class Guest:
         finally:
             for _, theirs in ports:
                 os.close(theirs)
+        self._pid = qemu.pid
         try:
             self._follow(*(ours for ours, _ in ports))
             said = qemu.communicate(timeout=30)[0].decode(errors="replace").strip()
@@ -199,4 +209,4 @@ class Guest:
             elif event["event"] == "exit":
                 self._code = event["code"]
             else:
-                self._on_event(event)
+                self._on_event({**event, "cpu": _cpu_seconds(self._pid)})
