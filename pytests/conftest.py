@@ -156,7 +156,7 @@ def originals(cgroup):
 @pytest.fixture(scope="session")
 def symbols():
     """The running kernel's symbols; made for the first test that asks."""
-    return symbols_module.Symbols()
+    return symbols_module.running()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The kernel's BTF: just enough of it to name a function to bpf()."""
 
+import functools
 import struct
 
 from pytests.lib import memevents
@@ -12,6 +13,7 @@ _BEHIND = {1: (4, 0), 3: (12, 0), 4: (0, 12), 5: (0, 12), 6: (0, 8), 13: (0, 8),
            15: (0, 12), 17: (4, 0), 19: (0, 12)}
 
 
+@functools.lru_cache(maxsize=None)
 def function(name):
     """Return the number of a function's type, or None where there is no BTF or none in it.
 

@@ -7,38 +7,47 @@ of how the module finds them.
 import bisect
 import collections
 import functools
+import itertools
 import os
 import re
 
 from pytests.lib import memevents
 
-_TEXT = re.compile(rb"^([0-9a-f]+) [tTwW] ([^\s\[]+)$", re.MULTILINE)
-_CORE = re.compile(rb"^([0-9a-f]+) [a-zA-Z] ([^\s\[]+)$", re.MULTILINE)
+#: How far apart names that come one after the other are: a prime, so that every name comes once.
+_STRIDE = 61
+
 _MODULE = re.compile(rb"^([0-9a-f]+) ([a-zA-Z]) (\S+)\t\[(\S+)\]$", re.MULTILINE)
+
+
+def _read(path="/proc/kallsyms"):
+    """Return two parts of kallsyms, in bytes: the lines of the core kernel, those of modules."""
+    text = memevents.read_file(path)
+    first = text.find(b"\t[")
+    end = len(text) if first < 0 else text.rfind(b"\n", 0, first) + 1
+    return text[:end], text[end:]
 
 
 class Symbols:
     """One reading of /proc/kallsyms, taken when it is made: costs seconds under TCG."""
 
     def __init__(self, path="/proc/kallsyms"):
-        text = memevents.read_file(path)
-        self.text = [(int(address, 16), name.decode()) for address, name in _TEXT.findall(text)]
+        # A hundred thousand lines: what goes through all of them is a loop of the interpreter's own.
+        words = _read(path)[0].decode().split()
+        names = words[2::3]
+        addresses = list(map(int, words[::3], itertools.repeat(16)))
+        self.text = [(address, name) for address, kind, name in zip(addresses, words[1::3], names)
+                     if kind in "tTwW"]
         assert self.text and self.text[0][0], \
             "/proc/kallsyms hides addresses: kernel.kptr_restrict is 2, or CAP_SYSLOG is missing"
-        core = _CORE.findall(text)
         # Of any type: newer kernels have a T for some of their data.
-        self.names = {name.decode() for _, name in core}
+        self.names = set(names)
         # Absolute per-CPU symbols stand at the low end and bound no function.
-        self.addresses = sorted({int(address, 16) for address, _ in core})
+        self.addresses = sorted(set(addresses))
         # The bounds of the core kernel's text: the end may have the type of what follows it.
-        self.bounds = tuple(
-            int(re.search(rb"^([0-9a-f]+) [a-zA-Z] %s$" % name, text, re.MULTILINE).group(1), 16)
-            for name in (b"_stext", b"_etext"))
-        self.address = {}
-        self.count = collections.Counter()
-        for address, name in self.text:
-            self.address.setdefault(name, address)
-            self.count[name] += 1
+        self.bounds = tuple(addresses[names.index(name)] for name in ("_stext", "_etext"))
+        self.count = collections.Counter(name for _, name in self.text)
+        # The first of a name's addresses.
+        self.address = {name: address for address, name in reversed(self.text)}
 
     def range_of(self, name):
         """Return (start, end): end is where the next symbol of the core kernel starts."""
@@ -71,18 +80,22 @@ class Symbols:
         Raises Unsupported where the module lists nothing but what it hooks.
         """
         memevents.need_calls()
+        names = self._listable
+        for index in range(len(names)):
+            yield names[index * _STRIDE % len(names)]
+
+    @functools.cached_property
+    def _listable(self):
         at = collections.Counter(address for address, _ in self.text)
         known = collections.Counter(traceable())
         refused = blacklist()
         names = [name for name, count in known.items()
                  if count == 1 and self.count[name] == 1 and at[self.address[name]] == 1
-                 and name not in refused and re.fullmatch(r"\w+", name)
+                 and name not in refused and name.isidentifier()
                  and name not in (memevents.TARGET, memevents.SHOW, memevents.LOCAL_SHOW)]
-        stride = 61     # a prime, so that every name comes once
-        while len(names) % stride == 0:
+        while len(names) % _STRIDE == 0:
             names.pop()
-        for index in range(len(names)):
-            yield names[index * stride % len(names)]
+        return names
 
     def duplicates(self):
         """Return names that several functions bear, at different addresses, all traceable."""
@@ -103,13 +116,19 @@ class Symbols:
                 and all(self.count[name] == 1 for name in group[:2])]
 
 
+@functools.lru_cache(maxsize=None)
+def running():
+    """Return the Symbols of the running kernel: the core kernel's never change."""
+    return Symbols()
+
+
 def module_symbols(module, types=""):
     """Return the names of a loaded module's symbols.
 
     types: the letters of those that are wanted, as nm has them; of all if empty.
     """
     return [name.decode()
-            for _, letter, name, owner in _MODULE.findall(memevents.read_file("/proc/kallsyms"))
+            for _, letter, name, owner in _MODULE.findall(_read()[1])
             if owner.decode() == module and (not types or letter.decode() in types)]
 
 
@@ -124,7 +143,7 @@ def module_function(module, name):
     Raises KeyError where the module has no such function.
     """
     rows = [(int(address, 16), letter.decode(), symbol.decode()) for address, letter, symbol, owner
-            in _MODULE.findall(memevents.read_file("/proc/kallsyms")) if owner.decode() == module]
+            in _MODULE.findall(_read()[1]) if owner.decode() == module]
     start = {symbol: address for address, letter, symbol in rows if letter in "tT"}[name]
     return start, min((address for address, _, _ in rows if address > start),
                       default=start + os.sysconf("SC_PAGE_SIZE"))

@@ -31,7 +31,7 @@ class Names:
         self.cgroup, self.reader = cgroup.path, memcg.own_path()
         self.cgroups = sorted({"/", self.cgroup, self.cgroup.rpartition("/")[0] or "/",
                                self.reader, outside.path})
-        symbols = kernel_symbols.Symbols()
+        symbols = kernel_symbols.running()
         listable = symbols.listable()
         self.good = [SHOW, LOCAL_SHOW] + [next(listable) for _ in range(pool)]
         kinds = {name: 0 for name in self.good}

@@ -12,7 +12,7 @@ import tempfile
 from pytests.lib import memevents
 from pytests.lib.kernel_text import kernel_bytes
 from pytests.lib.memevents import TARGET
-from pytests.lib.symbols import Symbols
+from pytests.lib import symbols as kernel_symbols
 from pytests.programs.boots import common
 
 #: The module's target, and functions that many call, as those of test_callers.py.
@@ -65,7 +65,7 @@ def callers(hook):
 
 def check():
     """All targets, each by its own module."""
-    symbols = Symbols()
+    symbols = kernel_symbols.running()
     found = disassembled(symbols.bounds, [symbols.address[name] for name in TARGETS])
     any_target = memevents.Hook(
         os.path.join(memevents.KMODS, "any_target", "any_target_hook.ko"), "any_target_hook")
