@@ -19,20 +19,20 @@ _STRIDE = 61
 _MODULE = re.compile(rb"^([0-9a-f]+) ([a-zA-Z]) (\S+)\t\[(\S+)\]$", re.MULTILINE)
 
 
-def _read(path="/proc/kallsyms"):
+def _read():
     """Return two parts of kallsyms, in bytes: the lines of the core kernel, those of modules."""
-    text = memevents.read_file(path)
+    text = memevents.read_file("/proc/kallsyms")
     first = text.find(b"\t[")
     end = len(text) if first < 0 else text.rfind(b"\n", 0, first) + 1
     return text[:end], text[end:]
 
 
 class Symbols:
-    """One reading of /proc/kallsyms, taken when it is made: costs seconds under TCG."""
+    """One reading of /proc/kallsyms, which costs seconds under emulation: running() keeps it."""
 
-    def __init__(self, path="/proc/kallsyms"):
-        # A hundred thousand lines: what goes through all of them is a loop of the interpreter's own.
-        words = _read(path)[0].decode().split()
+    def __init__(self):
+        # A hundred thousand lines: what goes through them all is a loop of the interpreter's own.
+        words = _read()[0].decode().split()
         names = words[2::3]
         addresses = list(map(int, words[::3], itertools.repeat(16)))
         self.text = [(address, name) for address, kind, name in zip(addresses, words[1::3], names)

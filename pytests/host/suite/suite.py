@@ -30,6 +30,10 @@ MAX_GUESTS = 6
 # The last lines of a failure that are shown at once.
 LINES_SHOWN = 60
 
+# A debug kernel's guest takes the CPUs as long as four others do: they stand back for it so far, or
+# all would be waiting for it at the end.
+NICE = 5
+
 # conftest.py ends a session so when a test left a splat in the kernel's log.
 EXIT_SPLAT = 70
 
@@ -161,6 +165,7 @@ class KernelRun:
             self._kernel, self._folder, command, self._acceleration,
             Content(self._built, {"done.json": json.dumps(list(self.report.results))}),
             suffix="" if self.report.guests == 1 else f"-{self.report.guests}",
+            nice=0 if self._kernel.checked else NICE,
             on_event=self._on_event, limit=WALL_LIMIT * self._kernel.patience)
 
     def _on_event(self, event):

@@ -39,7 +39,8 @@ class SuiteTest(unittest.TestCase):
         """
         outer = self
 
-        def played(kernel, folder, command, acceleration, content, suffix, on_event, limit):
+        def played(kernel, folder, command, acceleration, content, suffix, nice, on_event,
+                   limit):
             """In the place of run_in_guest(): follows the next script."""
             cpu = itertools.count(1.0, 0.5)
 

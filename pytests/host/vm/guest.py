@@ -94,11 +94,13 @@ class Guest:
             "cpu" is what the emulator has taken of the host's CPUs since the start, in seconds.
         cpus: how many the guest has; None for as many as guests have (cpus.py).
         firmware: a firmware.Firmware to start by, where QEMU is not to start the kernel itself.
+        nice: how far it stands back for others that want the host's CPUs, as nice(1) has it.
     """
 
     def __init__(self, arch, image, initramfs, console, acceleration,
                  on_output=lambda data: None, on_event=lambda event: None,
-                 extra_line="", cpus=None, memory=MEMORY, limit=None, firmware=None):
+                 extra_line="", cpus=None, memory=MEMORY, limit=None, firmware=None,
+                 nice=0):
         machine = MACHINES[arch]
         line = f"{machine['line']} {acceleration.line(machine)} {extra_line}"
         self._acceleration = acceleration
@@ -108,7 +110,7 @@ class Guest:
         many, options_for_many = machine["beyond"]
         self._limit = (limit or WALL_LIMIT) * acceleration.factor
         self._command = [
-            machine["qemu"], *machine["options"], *acceleration.options(machine),
+            "nice", "-n", str(nice), machine["qemu"], *machine["options"], *acceleration.options(machine),
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             *(options_for_many if cpus > many else []),
             "-smp", str(cpus), "-m", str(memory),
@@ -164,7 +166,7 @@ class Guest:
             for ours, _ in ports:
                 os.close(ours)
         if qemu.returncode > 0 and not self._ready:
-            raise HarnessError(f"{command[0]}: {said}")
+            raise HarnessError(f"QEMU: {said}")
         if self._code is None:
             raise GuestLost(f"it ended with no word {'of its command' if self._ready else 'at all'}"
                             + (f": {said}" if said else ""))
