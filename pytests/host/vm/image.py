@@ -8,6 +8,7 @@ from . import cache, machine, roots
 from .cache import TOP
 from .modules import FOLDERS
 from .process import as_root, confined, finish, run
+from .progress import say
 
 # The byte code is the same on every architecture, so where the root's own python cannot run, one of
 # the same suite's that can makes it. `unchecked`: python believes the byte code without a look at
@@ -89,10 +90,11 @@ def _copy_project(built, to):
 def _rewrite_tests(kernel, project):
     """Leave pytest's byte code of the tests in a copy of the project.
 
-    It says nothing where that cannot be made: then pytest in the guest has to rewrite them, or to
-    tell what is wrong with them.
+    Where that cannot be made pytest in the guest has to rewrite them, or to tell what is wrong.
     """
-    finish(_with_mount(guest_root(kernel.base_suite, machine.arch()), project, REWRITE))
+    done = finish(_with_mount(guest_root(kernel.base_suite, machine.arch()), project, REWRITE))
+    if done.returncode:
+        say(kernel.name, f"no byte code of the tests for the guest:\n{done.stdout}")
 
 
 @dataclass(frozen=True)
