@@ -110,7 +110,8 @@ class Guest:
         many, options_for_many = machine["beyond"]
         self._limit = (limit or WALL_LIMIT) * acceleration.factor
         self._command = [
-            "nice", "-n", str(nice), machine["qemu"], *machine["options"], *acceleration.options(machine),
+            "nice", "-n", str(nice),
+            machine["qemu"], *machine["options"], *acceleration.options(machine),
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             *(options_for_many if cpus > many else []),
             "-smp", str(cpus), "-m", str(memory),
