@@ -27,7 +27,8 @@ def _missing_page():
 
     Raises Unsupported where the kernel has no userfaultfd.
     """
-    fd = _libc.syscall(_USERFAULTFD[platform.machine()], os.O_CLOEXEC)
+    # poll() waits for such only as do not block.
+    fd = _libc.syscall(_USERFAULTFD[platform.machine()], os.O_CLOEXEC | os.O_NONBLOCK)
     if fd < 0:
         number = ctypes.get_errno()
         if number != errno.ENOSYS:
@@ -49,8 +50,8 @@ def _read_for_ever(path, ours):
         # The kernel tells of the page that is missing when somebody waits for it.
         poll = select.poll()
         poll.register(fault, select.POLLIN)
-        poll.poll()
-        os.write(ours, b"blocked")
+        if poll.poll() == [(fault, select.POLLIN)]:
+            os.write(ours, b"blocked")
     threading.Thread(target=tell, daemon=True).start()
     _libc.read(file, page, mmap.PAGESIZE)
 

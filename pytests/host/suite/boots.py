@@ -13,6 +13,8 @@ from pytests.host.vm.image import Content
 from pytests.host.vm.in_guest import run_in_guest
 from pytests.host.vm.progress import say
 
+from .suite import NICE
+
 RESULTS = TOP / "build" / "test-boots"
 
 
@@ -71,7 +73,7 @@ COMMAND = "exec python3 -m pytests.programs.boots.{program}\n"
 
 
 def run_one(kernel, boot, built, acceleration, folder):
-    """Run one check; returns what went wrong, or an empty string.
+    """Run one check beside whatever else runs; returns what went wrong, or an empty string.
 
     Args:
         built: the folder with the modules.
@@ -83,7 +85,8 @@ def run_one(kernel, boot, built, acceleration, folder):
         root = image.guest_root(kernel.base_suite, kernel.arch, boot.name, boot.packages)
         archives = (root.with_name("root.cpio"),)
     ended = run_in_guest(kernel, folder, COMMAND.format(program=boot.program), acceleration,
-                         Content(built, archives=archives), line=boot.append, memory=boot.memory)
+                         Content(built, archives=archives), line=boot.append, memory=boot.memory,
+                         nice=NICE)
     return ended.wrong and f"{ended.wrong}\n{ended.output}"
 
 

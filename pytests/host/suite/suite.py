@@ -31,8 +31,8 @@ MAX_GUESTS = 6
 LINES_SHOWN = 60
 
 # A debug kernel's guest takes the CPUs as long as four others do: they stand back for it so far, or
-# all would be waiting for it at the end.
-NICE = 5
+# all would be waiting for it at the end. Much further, and what they do would look like a lockup.
+NICE = 2
 
 # conftest.py ends a session so when a test left a splat in the kernel's log.
 EXIT_SPLAT = 70

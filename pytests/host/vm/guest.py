@@ -19,6 +19,10 @@ TCG_FACTOR = 6
 
 MEMORY = 1024  # MiB
 
+# What the kernel itself takes for a lockup (10 s; not more than 60) and for a stall (21 s), without
+# hardware acceleration: guests that share the cores make each other wait.
+TCG_LINE = "watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=180"
+
 # An oops ends the guest: the log is out on the console by then, and nothing that ran on would
 # mean anything.
 COMMON_LINE = "panic=-1 oops=panic log_buf_len=16M ignore_loglevel printk.devkmsg=on"
@@ -75,7 +79,7 @@ class Acceleration:
 
     def line(self, machine):
         """More for the kernel's command line."""
-        return machine["tcg_line"] if self.name == "tcg" else ""
+        return f"{machine['tcg_line']} {TCG_LINE}" if self.name == "tcg" else ""
 
 
 def _cpu_seconds(pid):

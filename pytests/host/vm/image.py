@@ -18,11 +18,14 @@ COMPILE = (
     " /mnt/usr/lib/python3*"
 )
 
+# Where a guest has the project.
+PROJECT = "memevents"
+
 # What pytest imports it has rewritten first, and it keeps the byte code of that, if it may, beside
 # the source, whose time and size it compares. To rewrite takes two thirds of the time until the
-# first test runs.
+# first test runs. The byte code tells where the source is: it is made in the place that it is for.
 REWRITE = (
-    "cd /mnt && exec env -i PATH=/usr/bin LANG=C.UTF-8"
+    f"cd /{PROJECT} && exec env -i PATH=/usr/bin LANG=C.UTF-8"
     " python3 -m pytest -q -p no:cacheprovider --collect-only pytests"
 )
 
@@ -32,18 +35,21 @@ def _make_root(recipe, folder):
     cache.remove(root)
     roots.bootstrap(recipe, root)
     python = root if recipe.arch == machine.arch() else guest_root(recipe.suite, machine.arch())
-    run(_with_mount(python, root, COMPILE))
+    run(_mounted(root, python, "mnt", COMPILE))
     folder.mkdir()
     pack(root, folder / "root.cpio")
     cache.move(root, folder / "root")
 
 
-def _with_mount(python_root, folder, script):
-    """The command that runs a shell script in python_root, the folder at /mnt there."""
-    run(as_root(["mkdir", "-p", python_root / "mnt"]))
+def _mounted(folder, python_root, place, script):
+    """Return the command that runs a shell script in a root that has a folder at a place.
+
+    Makes the place.
+    """
+    run(as_root(["mkdir", "-p", python_root / place]))
     return as_root(confined([
         "sh", "-c",
-        f'mount --bind "{folder}" "{python_root}/mnt" &&'
+        f'mount --bind "{folder}" "{python_root}/{place}" &&'
         f' exec chroot "{python_root}" /bin/sh -c "{script}"']))
 
 
@@ -92,7 +98,8 @@ def _rewrite_tests(kernel, project):
 
     Where that cannot be made pytest in the guest has to rewrite them, or to tell what is wrong.
     """
-    done = finish(_with_mount(guest_root(kernel.base_suite, machine.arch()), project, REWRITE))
+    python_root = guest_root(kernel.base_suite, machine.arch())
+    done = finish(_mounted(project, python_root, PROJECT, REWRITE))
     if done.returncode:
         say(kernel.name, f"no byte code of the tests for the guest:\n{done.stdout}")
 
@@ -124,7 +131,7 @@ def initramfs(kernel, folder, command, content):
         guest_root(kernel.base_suite, kernel.arch).with_name("root.cpio"),)
     overlay = folder / "overlay"
     cache.remove(overlay)
-    top = overlay / "memevents"
+    top = overlay / PROJECT
     top.mkdir(parents=True)
     shutil.copy(TOP / "pytests" / "host" / "vm" / "init", overlay / "init")
     (overlay / "init").chmod(0o755)
