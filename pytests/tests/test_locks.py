@@ -73,6 +73,33 @@ def test_a_removal_that_waits_can_be_killed_or_ends(loaded):
     assert loaded.hits() == (0, 0)
 
 
+def test_listed_again_while_its_removal_waits(loaded, kernel_log):
+    """Its directory is still there: EEXIST, and nothing changes. Then there is room for it."""
+    def again():
+        with memevents.expect_errno(errno.EEXIST):
+            loaded.write("add_parent", SHOW)
+    with blocked_reader(loaded.path("parents", SHOW, "hits")):
+        remove = Call("remove_parent", lambda: loaded.write("remove_parent", SHOW))
+        calls = [Call("off the list", lambda: memevents.wait_for(
+            lambda: SHOW not in loaded.stats(), "off the list"))]
+        try:
+            calls[0].wait(PATIENCE)
+            mark = kernel_log.mark()
+            before = loaded.stats()
+            calls.append(Call("add_parent of the same", again))
+            calls[1].wait(PATIENCE)
+            assert kernel_log.module_lines(mark) == [
+                f"{SHOW}: a file of it is still in use since it was removed"]
+            assert loaded.stats() == before
+            assert not remove.ended()
+        finally:
+            for call in calls:
+                call.kill()
+    remove.wait(PATIENCE)
+    loaded.write("add_parent", SHOW)
+    assert loaded.hits() == (0, 0)
+
+
 def test_a_blocked_reader_of_stats(loaded, symbols):
     """It holds up nobody: what it prints has been printed, under a lock that is free again."""
     name = next(symbols.listable())
