@@ -83,6 +83,8 @@ def test_it_outlives_changes_of_the_list(loaded, cgroup, symbols):
         assert loaded.read("other_last") == "", file
     cgroup.read_local()
     assert loaded.read("other_last") == last
+    loaded.write("reset", "1")
+    assert loaded.read("other_last") == "", "known since the last change of the list"
 
 
 def test_never_redirected(hook, peer, cgroup):

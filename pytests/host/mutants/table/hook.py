@@ -62,7 +62,7 @@ ROWS = (
            boot="ftrace-dies-in-unload", kernel="6.1"),
     Mutant("hook-not-pinned", "engine/hook.c",
            "		__module_get(THIS_MODULE);\n", "",
-           boot="ftrace-dead-off", kernel="6.1"),
+           boot="ftrace-dead-flip", kernel="6.1"),
     Mutant("hook-death-not-noticed", "engine/ops.c",
            "	if (!err && ops_ftrace_is_dead())\n		err = -ENODEV;\n", "",
            boot="ftrace-dies-in-flip", kernel="6.1"),
