@@ -81,7 +81,7 @@ ROWS = (
            tests="test_the_same_code_under_another_name"),
     Mutant("parents-listed-twice", "engine/parents.c",
            "	if (parents_find(name)) {", "	if (!parents_find(name) && !*name) {",
-           tests="test_listed_already"),
+           tests="test_a_refusal_says_why_in_one_line"),
     Mutant("parents-wrong-errno-for-listed", "engine/parents.c",
            "listed already\\n\", name);\n		return -EEXIST;",
            "listed already\\n\", name);\n		return -EBUSY;",
