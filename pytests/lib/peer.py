@@ -56,6 +56,11 @@ def load(name, settle=True, **parameters):
         wait_settled()
 
 
+def set_parameter(name, parameter, value):
+    """Set a parameter of a loaded peer."""
+    memevents.write_file(f"/sys/module/{name}/parameters/{parameter}", str(value))
+
+
 def texts(name, originals):
     """Return what memory.events and memory.events.local read while a holder has the target.
 

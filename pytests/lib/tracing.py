@@ -75,9 +75,10 @@ def remove_instance():
 
 @contextlib.contextmanager
 def bypassing_the_cache():
-    """Have the module search its list for every call, as it does while its event is enabled.
+    """Have the module look at every call closely, as it does while its event is enabled.
 
-    The filter matches nothing, so that nothing is recorded.
+    It asks what it knows of all call sites, and searches for those that it does not know. The
+    filter matches nothing, so that nothing is recorded.
     """
     with instance() as trace:
         trace.write("filter", "parent_ip==0")

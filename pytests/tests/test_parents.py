@@ -3,10 +3,12 @@
 import contextlib
 import errno
 import os
+import platform
 
 import pytest
 
 from pytests.lib import kmemleak, memcg, memevents, peer as peers, scale, tracing
+from pytests.lib.kernel_text import kernel_bytes
 from pytests.lib.memevents import BANNER, LOCAL_SHOW, SHOW, TARGET
 from pytests.lib.readers import Readers
 from pytests.lib.stats import check_format
@@ -286,7 +288,7 @@ def test_full(full, symbols):
 def test_exact_with_a_full_list(full, cgroup, originals, files):
     """Each of many reads of both files is in exactly one row; then rmmod under readers.
 
-    Most are of call sites that the module has cached, some are searched for among all rows.
+    Most are of call sites that the module has cached, some of sites that it knows besides.
     """
     fds = [os.open(path, os.O_RDONLY) for path in (cgroup.events, cgroup.local)]
     wanted = [LINE + originals[0], originals[1]]
@@ -309,11 +311,31 @@ def test_exact_with_a_full_list(full, cgroup, originals, files):
         readers.wait_reads(2)
 
 
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="elsewhere it would return to itself")
+def test_each_row_is_found(full, peer):
+    """A call of no site that is known is searched for, among as many rows as there may be.
+
+    It returns to a byte of the parent that is a `ret` to whoever jumps there.
+    """
+    peer(peers.CALLER)
+    rows = [row for row in full.stats().values() if row.start is not None]
+    found = 0
+    for row in rows:
+        at = kernel_bytes(row.start, row.end - row.start).find(b"\xc3", 1)
+        if at > 0:
+            peers.set_parameter(peers.CALLER, "return_to", row.start + at)
+            memevents.read_file(peers.CALLED)
+            assert full.hits(row.parent)[0] == 1, row
+            found += 1
+    assert found > len(rows) // 2
+    assert full.number("other_hits") == 0
+
+
 # Changing the list under readers
 
 @pytest.fixture(params=[False, True], ids=["cached", "searched"])
 def searched(request, loaded):
-    """Whether every call is searched for in the list, or only those of no known call site."""
+    """Whether every call is looked at closely, or only those of no call site in the cache."""
     with tracing.bypassing_the_cache() if request.param else contextlib.nullcontext():
         yield request.param
 

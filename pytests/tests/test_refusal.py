@@ -9,7 +9,7 @@ import errno
 
 import pytest
 
-from pytests.lib import company, faults, memevents, scale
+from pytests.lib import company, faults, memevents, scale, tracing
 from pytests.lib import peer as peers
 from pytests.lib.memevents import LOCAL_SHOW
 from pytests.lib.readers import Readers, every_cpu
@@ -71,6 +71,19 @@ def test_switching_on(hook, cgroup, originals, record_property, holder, observed
     hook.write("enabled", "1")
     assert cgroup.read_local() == originals[1]
     assert sum(hits for _, hits, _ in counters(hook)) == 1
+
+
+def test_nothing_is_traced(hook, cgroup, originals):
+    """Calls that reach the handler of a hook that is refused are no events."""
+    hook.load(enabled=False)
+    with tracing.instance() as trace, held(peers.IPMODIFY, cgroup, originals) as files, \
+            Readers(files, cpus=every_cpu()) as readers, hook.writer("enabled") as write:
+        trace.write("enable", "1")
+        for _ in range(scale.REFUSALS // 3 + 1):
+            with memevents.expect_errno(errno.EBUSY):
+                write(b"1")
+        readers.wait_reads(2)
+        assert trace.lines() == []
 
 
 @pytest.mark.parametrize("holder", HOLDERS)

@@ -189,3 +189,16 @@ def test_a_call_that_ends_its_function(loaded, peer, symbols):
     memevents.read_file(called)
     name, _, place = loaded.read("other_last").partition("+")
     assert symbols.address[name] == edge and place.startswith("0x0/"), (name, place)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="elsewhere it would return to itself")
+def test_a_call_just_behind_a_function(loaded, peer, symbols):
+    """One whose last byte is the first behind the function is not the function's."""
+    before, behind, edge = neighbours(loaded, symbols)
+    if kernel_bytes(edge, 2) != b"\x90\x90":
+        pytest.skip("no padding between the two that could be run through")
+    loaded.write("remove_parent", behind)
+    peer(peers.CALLER, return_to=hex(edge + 1))
+    memevents.read_file(os.path.join(memevents.DEBUGFS, peers.CALLER, "events"))
+    assert loaded.hits(before) == (0, 0)
+    assert loaded.number("other_hits") == 1

@@ -4,9 +4,9 @@
  * /sys/kernel/debug/peer_caller/events shows what the target prints for the
  * numbers 1000, 1001, ...
  *
- * On x86_64 the call can have any return address: return_to is that of a
- * function that does nothing but return. There the target returns to, and from
- * there the call is over.
+ * On x86_64 the call can have any return address: return_to is that of code
+ * that does nothing but return. There the target returns to, and from there the
+ * call is over.
  */
 #include <linux/atomic.h>
 #include <linux/debugfs.h>
@@ -19,7 +19,7 @@ static atomic_long_t peer_events[64];
 static struct dentry *peer_dir;
 
 static unsigned long return_to;
-module_param(return_to, ulong, 0);
+module_param(return_to, ulong, 0600);
 MODULE_PARM_DESC(return_to,
 		 "address the target returns to (default: behind the call)");
 

@@ -101,7 +101,7 @@ ROWS = (
     Mutant("hook-traces-the-hidden-row", "engine/route.h",
            "	if (trace_memevents_route_enabled() && parent->name)",
            "	if (trace_memevents_route_enabled())",
-           tests="test_refusal or test_tracepoint"),
+           tests="test_nothing_is_traced"),
     Mutant("hook-budget-before-scope", "engine/route.h",
            "parent_redirects(parent) && scope_covers(fregs) &&\n			      parent_take_time(parent);",
            "parent_redirects(parent) &&\n			      parent_take_time(parent) && scope_covers(fregs);",

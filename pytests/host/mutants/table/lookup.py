@@ -8,10 +8,10 @@ ROWS = (
            tests="test_tracepoint or test_a_call_that_ends_its_function or test_tail_call"),
     Mutant("lookup-end-belongs-to-the-range", "engine/lookup.c",
            "	return addr < row->parent->range.end ?", "	return addr <= row->parent->range.end ?",
-           tests="test_tracepoint or test_a_call_that_ends_its_function or test_tail_call"),
+           tests="test_a_call_just_behind_a_function"),
     Mutant("lookup-ends-one-row-early", "engine/lookup.c",
            "	while (nr > 1) {", "	while (nr > 2) {",
-           tests="test_tracepoint or test_exact_with_a_full_list"),
+           tests="test_each_row_is_found"),
     Mutant("lookup-unlisted-not-noted", "engine/lookup.c",
            "	if (READ_ONCE(t->last_unlisted) != parent_ip)\n"
            "		WRITE_ONCE(t->last_unlisted, parent_ip);\n", "",
