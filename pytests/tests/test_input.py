@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from pytests.lib import memevents
+from pytests.lib import memcg, memevents
 from pytests.lib.memevents import BANNER, LOCAL_SHOW, SHOW
 
 
@@ -261,6 +261,8 @@ REFUSALS = [
     (errno.EINVAL, "reset", "foo", "reset: not a boolean"),
     (errno.EINVAL, "reset", "0", "reset: write a true boolean"),
     (errno.EINVAL, f"parents/{SHOW}/redirect", "2", "redirect: not a boolean"),
+    (errno.EINVAL, "enabled", "1" * (memcg.PAGE + 1),
+     f"enabled: write of {memcg.PAGE + 1} bytes refused"),
     (errno.EINVAL, "enabled", "1" * 65536, "enabled: write of 65536 bytes refused"),
     (errno.EMSGSIZE, "banner", "x" * 128, "banner: longer than 127 bytes"),
     (errno.EINVAL, "banner", "a\tb", "banner: not one line of printable text"),
@@ -284,6 +286,17 @@ def test_a_refusal_says_why_in_one_line(loaded, kernel_log):
             loaded.write(name, data)
         line, = kernel_log.module_lines(mark)
         assert line.startswith(wanted), (line, wanted)
+
+
+def test_the_longest_symbol(loaded):
+    """One as long as a symbol of the kernel's, and the name of a directory, can be is looked up."""
+    lengths = {}
+    for length in (126, 127, 128, 254, 255, 256):
+        with pytest.raises(OSError) as refused:
+            loaded.write("add_parent", "x" * length)
+        lengths.setdefault(refused.value.errno, []).append(length)
+    assert set(lengths) == {errno.ENOENT, errno.ENAMETOOLONG}
+    assert lengths[errno.ENOENT][-1] in (127, 255)
 
 
 def test_refusals_do_not_flood_the_log(loaded, kernel_log):
