@@ -9,10 +9,9 @@ import re
 import subprocess
 import tempfile
 
-from pytests.lib import memevents
+from pytests.lib import memevents, symbols as kernel_symbols
 from pytests.lib.kernel_text import kernel_bytes
 from pytests.lib.memevents import TARGET
-from pytests.lib import symbols as kernel_symbols
 from pytests.programs.boots import common
 
 #: The module's target, and functions that many call, as those of test_callers.py.
