@@ -4,6 +4,7 @@ import io
 import itertools
 import os
 import re
+import subprocess
 import tempfile
 import unittest
 import xml.etree.ElementTree as ElementTree
@@ -200,8 +201,9 @@ class ResultsTest(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        folder = Path(folder.name)
-        patch = mock.patch.multiple(results, NEW=folder / "new.md", KEPT=folder / "kept.md")
+        self.folder = Path(folder.name)
+        patch = mock.patch.multiple(results, NEW=self.folder / "new.md",
+                                    KEPT=self.folder / "kept.md")
         patch.start()
         self.addCleanup(patch.stop)
 
@@ -213,7 +215,7 @@ class ResultsTest(unittest.TestCase):
         """The rows that are kept after a merge."""
         with redirect_stdout(io.StringIO()):
             results.merge()
-        return [line.strip("| ").split(" | ")
+        return [line.strip("| ").split(" | ")[:len(results.COLUMNS)]
                 for line in results.KEPT.read_text(encoding="utf-8").splitlines()
                 if line.startswith("| ") and not line.startswith("| what")]
 
@@ -222,6 +224,26 @@ class ResultsTest(unittest.TestCase):
         with mock.patch.dict(os.environ, CPUS="8"):
             self.record("aaa", "suite", "6.1", "1 passed", "make test")
         self.assertEqual([row[4] for row in self.kept()], ["`make test CPUS=8`", "`make test`"])
+
+    def commit(self, text):
+        """Commit a module of this text, and a README of it, in a repository of the test's own."""
+        code = self.folder / "module" / "engine" / "hook.c"
+        code.parent.mkdir(parents=True, exist_ok=True)
+        for path in (code, self.folder / "module" / "README.md"):
+            path.write_text(text, encoding="utf-8")
+        git = ["git", "-c", "user.name=x", "-c", "user.email=x", "-C", self.folder]
+        for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "x"]):
+            subprocess.run([*git, *words], check=True)
+        return subprocess.run([*git, "rev-parse", "HEAD"], check=True, text=True,
+                              stdout=subprocess.PIPE).stdout.strip()
+
+    def test_whether_the_module_has_changed_since(self):
+        """Comments, blanks and what is not compiled do not count."""
+        commits = [self.commit(text) for text in (
+            "/* a\n * b\n */\nint a;\n", "int b;\n", "/* c */\n\nint  b;\n")]
+        with mock.patch.object(results, "TOP", self.folder):
+            since = [results._module_since.__wrapped__(then) for then in (*commits, "0" * 40)]
+        self.assertEqual(since, ["changed", "the same", "the same", "unknown"])
 
     def test_newer_rows_replace_older(self):
         self.record("aaa", "suite", "6.1", "1 passed", "make test")

@@ -19,10 +19,19 @@ HEAD = """\
 # Results
 
 What was seen, and at which commit. Written by `make results`, from what runs have left in build/.
+The last column compares the module's code, comments aside, at that commit with the code of today: where it
+is `the same`, the figure is that of today's module.
 
-| what | kernel | commit | figure | command |
-|---|---|---|---|---|
 """
+
+COLUMNS = ("what", "kernel", "commit", "figure", "command")
+COMPARED = "module since"
+
+#: What the module is compiled from, and not its tools, its documents and its litmus tests.
+CODE = ("module/Kbuild", "module/memory_events.c", "module/engine")
+
+#: git's options to look past how lines are spaced, and past lines that are blank or a comment's.
+PAST_COMMENTS = ("-w", "-I", "^[[:blank:]]*(/?\\*|\n)")
 
 #: The end of a commit's name where files differed from it.
 DIRTY = "-dirty"
@@ -40,12 +49,28 @@ def commit():
         return "unknown" + DIRTY
 
 
+@lru_cache(maxsize=None)
+def _module_since(then):
+    """Whether the module's code has changed since a commit: `the same`, `changed` or `unknown`."""
+    try:
+        changed = run(["git", "-C", TOP, "diff", "--numstat", *PAST_COMMENTS, then, "HEAD", "--",
+                       *CODE])
+    except HarnessError:
+        # not in this clone
+        return "unknown"
+    return "changed" if changed.strip() else "the same"
+
+
+def _line(cells):
+    return f"| {' | '.join(cells)} |\n"
+
+
 def _read(path):
     """The rows of a table, by (command, kernel)."""
     rows = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-        cells = [cell.strip() for cell in line.strip("| ").split(" | ")]
-        if len(cells) == 5 and cells[0] != "what":
+        cells = [cell.strip() for cell in line.strip("| ").split(" | ")][:len(COLUMNS)]
+        if len(cells) == len(COLUMNS) and cells[0] != COLUMNS[0]:
             rows[cells[4], cells[1]] = cells
     return rows
 
@@ -53,8 +78,9 @@ def _read(path):
 def _write(path, rows):
     ordered = sorted(rows.values(), key=lambda row: (row[0], row[4], row[1]))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(HEAD + "".join(f"| {' | '.join(row)} |\n" for row in ordered),
-                    encoding="utf-8")
+    path.write_text(
+        HEAD + _line((*COLUMNS, COMPARED)) + "|" + "---|" * (len(COLUMNS) + 1) + "\n"
+        + "".join(_line((*row, _module_since(row[2]))) for row in ordered), encoding="utf-8")
 
 
 def record(what, kernel, figure, command):
