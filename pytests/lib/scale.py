@@ -25,11 +25,11 @@ RESETS = scaled(100)            # writes to reset under readers
 REFUSALS = scaled(90)           # of switching on, under readers; MEMEVENTS_SCALE=112 makes 10,080
 REFUSED_LOADS = scaled(12)      # the same of loading
 SLOW_UNLOADS = scaled(6)        # with readers in a slow replacement
-READS_SEARCHED = scaled(1000)   # of each file, with the table full and the cache bypassed
+READS_BYPASSED = scaled(1000)   # of each file, with the table full and the cache bypassed
 
 # Not scaled
 MAX_PARENTS = 256               # the module's limit
 CHURNED_PARENTS = 1000          # added and removed under readers
-CHURNED_SEARCHED = 40           # the same, with the cache bypassed
+CHURNED_BYPASSED = 40           # the same, with the cache bypassed
 
 DEADLINE = 180.0                # seconds a test waits for a state, at most

@@ -294,7 +294,7 @@ def test_exact_with_a_full_list(full, cgroup, originals, files):
     wanted = [LINE + originals[0], originals[1]]
     count = 0
     for cache, reads in ((contextlib.nullcontext(), scale.READS_256_PARENTS),
-                         (tracing.bypassing_the_cache(), scale.READS_SEARCHED)):
+                         (tracing.bypassing_the_cache(), scale.READS_BYPASSED)):
         with cache:
             for number in range(reads):
                 for fd, text in zip(fds, wanted):
@@ -333,8 +333,8 @@ def test_each_row_is_found(full, peer):
 
 # Changing the list under readers
 
-@pytest.fixture(params=[False, True], ids=["cached", "searched"])
-def searched(request, loaded):
+@pytest.fixture(params=[False, True], ids=["cached", "bypassed"])
+def bypassed(request, loaded):
     """Whether every call is looked at closely, or only those of no call site in the cache."""
     with tracing.bypassing_the_cache() if request.param else contextlib.nullcontext():
         yield request.param
@@ -369,11 +369,11 @@ def nothing_lost():
         yield
 
 
-def test_change_under_readers(nothing_lost, loaded, searched, symbols, files):
+def test_change_under_readers(nothing_lost, loaded, bypassed, symbols, files):
     """Some of them with the hook on all the time: not one hit of the others is lost."""
     names = churned(symbols)[::4]
-    if searched:
-        names = names[:scale.CHURNED_SEARCHED]
+    if bypassed:
+        names = names[:scale.CHURNED_BYPASSED]
     with Readers(files) as readers, loaded.writer("add_parent") as add, \
             loaded.writer("remove_parent") as remove:
         churn(add, remove, names)
