@@ -6,6 +6,7 @@
 #include <linux/kallsyms.h>
 #include <linux/kernel.h>
 #include <linux/seq_file.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 
 #include "compat.h"
@@ -67,21 +68,32 @@ static void stats_scope(struct seq_file *m)
 		seq_putc(m, '\n');
 }
 
-static int stats_show(struct seq_file *m, void *unused)
+/* The counters of a row. */
+struct counted {
+	unsigned long hits;
+	unsigned long redirected;
+};
+
+/*
+ * With parents_lock held. The counters go on beside the reader, so each is read
+ * once: a column is as wide as the numbers that are printed in it.
+ */
+static void stats_print(struct seq_file *m, struct counted *rows)
 {
-	static const char other[] = "[other]";
+	const unsigned long other_hits = parent_hits(&parent_other, NULL);
 	const struct symbol_range *range = hook_range();
 	int width = strlen("# parent"), hits_width = strlen("hits");
+	int redirected_width = strlen("redirected");
 	const struct parent *parent;
-	unsigned long redirected;
 	unsigned int i;
 
-	if (mutex_lock_killable(&parents_lock))
-		return -EINTR;
-	hits_width = max(hits_width, digits(parent_hits(&parent_other, NULL)));
+	hits_width = max(hits_width, digits(other_hits));
 	for (i = 0; (parent = parents_nth(i)); i++) {
+		rows[i].hits = parent_hits(parent, &rows[i].redirected);
 		width = max_t(int, width, strlen(parent->name));
-		hits_width = max(hits_width, digits(parent_hits(parent, NULL)));
+		hits_width = max(hits_width, digits(rows[i].hits));
+		redirected_width =
+			max(redirected_width, digits(rows[i].redirected));
 	}
 
 	seq_printf(m, "# enabled=%c target=%s range=",
@@ -93,26 +105,38 @@ static int stats_show(struct seq_file *m, void *unused)
 	else
 		seq_puts(m, "inlined\n");
 	stats_scope(m);
-	seq_printf(m, "%-*s  %-*s %-*s redirect %*s redirected\n", width,
-		   "# parent", ADDR_WIDTH, "start", ADDR_WIDTH, "end",
-		   hits_width, "hits");
+	seq_printf(m, "%-*s  %-*s %-*s redirect %*s %*s\n", width, "# parent",
+		   ADDR_WIDTH, "start", ADDR_WIDTH, "end", hits_width, "hits",
+		   redirected_width, "redirected");
 
 	for (i = 0; (parent = parents_nth(i)); i++) {
-		const unsigned long hits = parent_hits(parent, &redirected);
-
 		seq_printf(m, "%-*s  ", width, parent->name);
 		stats_addr(m, control_file_addr(m, parent->range.start));
 		stats_addr(m, control_file_addr(m, parent->range.end));
-		seq_printf(m, "%-8c %*lu %10lu\n",
+		seq_printf(m, "%-8c %*lu %*lu\n",
 			   control_y_or_n(parent_redirects(parent)), hits_width,
-			   hits, redirected);
+			   rows[i].hits, redirected_width, rows[i].redirected);
 	}
-	mutex_unlock(&parents_lock);
-
-	seq_printf(m, "%-*s  %-*s %-*s %-8s %*lu %10s\n", width, other,
+	seq_printf(m, "%-*s  %-*s %-*s %-8s %*lu %*s\n", width, "[other]",
 		   ADDR_WIDTH, "-", ADDR_WIDTH, "-", "-", hits_width,
-		   parent_hits(&parent_other, NULL), "-");
-	return 0;
+		   other_hits, redirected_width, "-");
+}
+
+static int stats_show(struct seq_file *m, void *unused)
+{
+	struct counted *rows = kcalloc(PARENTS_MAX, sizeof(*rows), GFP_KERNEL);
+	int err = 0;
+
+	if (!rows)
+		return -ENOMEM;
+	if (mutex_lock_killable(&parents_lock)) {
+		err = -EINTR;
+	} else {
+		stats_print(m, rows);
+		mutex_unlock(&parents_lock);
+	}
+	kfree(rows);
+	return err;
 }
 
 CONTROL_FILE_OPEN(stats);
