@@ -2,9 +2,9 @@
 /*
  * The debugfs tree: what users see and write. debugfs_layout.md is its manual.
  *
- * Locks: add_lock -> hook.c's -> parents_lock. add_lock is held by whoever adds a parent.
- * Names are resolved and directories made without parents_lock, which readers of
- * stats take. Removing a file waits for those who are in its handlers, and one
+ * Locks: add_lock -> hook.c's -> parents_lock, and add_lock -> symbol_names.c's.
+ * add_lock is held by whoever adds a parent. Names are resolved and directories
+ * made without parents_lock, which readers of stats take. Removing a file waits for those who are in its handlers, and one
  * of them may wait for a user: so files are removed with no lock held.
  */
 #include <linux/debugfs.h>
@@ -197,8 +197,12 @@ static bool is_known_unique(const char *name)
 				      has_word(hook_target.observe, name));
 }
 
-/* With add_lock held: what check_new() has found stays so, but for removals. */
-static int add_parent(const char *name, bool redirect)
+/*
+ * With add_lock held: what check_new() has found stays so, but for removals.
+ * @refused: set to the parent where one was made and is not listed: drop_refused()
+ *	takes it
+ */
+static int add_parent(const char *name, bool redirect, struct parent **refused)
 {
 	struct parent *parent;
 	int err;
@@ -209,31 +213,35 @@ static int add_parent(const char *name, bool redirect)
 	parent = parent_alloc(name, redirect, hook_range());
 	if (IS_ERR(parent))
 		return PTR_ERR(parent);
+	*refused = parent;
 	err = check_new(name, &parent->range);
 	if (!err && !is_known_unique(name))
 		err = symbol_names_check(name, parent->range.start);
 	if (!err)
 		err = hook_check_parent(name);
 	if (err)
-		goto err_free;
+		return err;
 
 	err = control_create_parent_dir(parent, parents_dir);
 	if (err)
-		goto err_free;
+		return err;
 	err = hook_list(name);
 	if (err)
-		goto err_dir;
+		return err;
 	err = publish(parent);
-	if (!err)
-		return 0;
+	if (err) {
+		hook_unlist(name);
+		return err;
+	}
+	*refused = NULL;
+	return 0;
+}
 
-	hook_unlist(name);
-err_dir:
+/* No handler has known it. Its files can be open already: no lock is held. */
+static void drop_refused(struct parent *parent)
+{
 	debugfs_remove(parent->dir);
-err_free:
-	/* No handler has known it. */
 	parent_free(parent);
-	return err;
 }
 
 /**
@@ -241,8 +249,7 @@ err_free:
  * @name: its symbol
  * @redirect: are its calls redirected, or only counted?
  *
- * Why it failed is said in the kernel log. A failure
- * changes nothing.
+ * Why it failed is said in the kernel log. A failure changes nothing.
  *
  * Context: may sleep, for grace periods; after control_init(); no lock is held.
  * Return: 0, -EEXIST (it or its code is listed already, or a removal of it waits
@@ -251,12 +258,15 @@ err_free:
  */
 int control_add_parent(const char *name, bool redirect)
 {
+	struct parent *refused = NULL;
 	int err;
 
 	if (mutex_lock_killable(&add_lock))
 		return -EINTR;
-	err = add_parent(name, redirect);
+	err = add_parent(name, redirect, &refused);
 	mutex_unlock(&add_lock);
+	if (refused)
+		drop_refused(refused);
 	if (err == -ENOMEM)
 		pr_warn_ratelimited("%s: out of memory\n", name);
 	return err;

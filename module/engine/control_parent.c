@@ -132,7 +132,8 @@ static const struct control_file parent_files[] = {
 
 /**
  * control_create_parent_dir() - make the directory of a parent
- * @parent: the parent, listed or not; its dir is set
+ * @parent: the parent, listed or not; its dir is set, on an error too where one was
+ *	made: the caller removes it
  * @parents_dir: where to
  *
  * Why it failed is said in the kernel log.
@@ -155,16 +156,12 @@ int control_create_parent_dir(struct parent *parent, struct dentry *parents_dir)
 		return err;
 	}
 	if (!err) {
+		parent->dir = dir;
 		err = control_create_files(dir, parent_files,
 					   ARRAY_SIZE(parent_files), parent);
-		if (err)
-			debugfs_remove(dir);
 	}
-	if (err) {
+	if (err)
 		pr_warn_ratelimited("%s: no directory (%d)\n", parent->name,
 				    err);
-		return err;
-	}
-	parent->dir = dir;
-	return 0;
+	return err;
 }
