@@ -146,6 +146,11 @@ static unsigned long insn_before(unsigned long addr)
 	return addr - 1;
 }
 
+static enum call_site_kind kind_of(u32 opcode)
+{
+	return opcode == 0xe8 ? CALL_SITE_CALL : CALL_SITE_TAIL;
+}
+
 /* Any call, of @len bytes; the breakpoint of a kprobe may stand on it. */
 static bool is_call(const u8 *text, size_t len)
 {
@@ -169,6 +174,11 @@ static bool is_call(const u8 *text, size_t len)
 
 #define INSN_STEP 4
 
+static enum call_site_kind kind_of(u32 insn)
+{
+	return insn & 0x80000000 ? CALL_SITE_CALL : CALL_SITE_TAIL;
+}
+
 static bool decode(const u8 *text, size_t len, unsigned long addr,
 		   unsigned long target, struct call_site *site)
 {
@@ -184,7 +194,7 @@ static bool decode(const u8 *text, size_t len, unsigned long addr,
 
 	site->addr = addr;
 	site->return_ip = addr + sizeof(raw);
-	site->kind = insn & 0x80000000 ? CALL_SITE_CALL : CALL_SITE_TAIL;
+	site->kind = kind_of(insn);
 	/* imm26 counts instructions. */
 	return addr + ((long)sign_extend32(insn, 25) << 2) == target;
 }
@@ -378,4 +388,23 @@ int call_sites_find(const struct symbol_range *range, unsigned long target,
 		return err;
 	*sites = found.sites;
 	return found.nr;
+}
+
+/**
+ * call_sites_look_under_probes() - tell calls from jumps where a kprobe hides which
+ * @sites: what call_sites_find() has found; a CALL_SITE_PROBED becomes what it is
+ *	without the kprobe, where kprobes says
+ * @nr: their number
+ *
+ * Context: may sleep; takes the locks of kprobes.
+ */
+void call_sites_look_under_probes(struct call_site *sites, unsigned int nr)
+{
+	unsigned int i;
+	u32 opcode;
+
+	for (i = 0; i < nr; i++)
+		if (sites[i].kind == CALL_SITE_PROBED &&
+		    !symbol_opcode(sites[i].addr, &opcode))
+			sites[i].kind = kind_of(opcode);
 }

@@ -55,6 +55,7 @@ call_site_of_entry(const struct symbol_range *function)
 const char *call_site_kind_name(enum call_site_kind kind);
 int call_sites_find(const struct symbol_range *range, unsigned long target,
 		    struct call_site **sites);
+void call_sites_look_under_probes(struct call_site *sites, unsigned int nr);
 unsigned long call_site_before(unsigned long return_ip);
 
 #endif /* _MEMEVENTS_HOOK_CALL_SITES_H */

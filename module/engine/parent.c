@@ -67,6 +67,7 @@ static int find_sites(struct parent *parent, const struct symbol_range *target)
 	if (nr <= 0)
 		return nr;
 
+	call_sites_look_under_probes(parent->sites, nr);
 	parent->nr_sites = nr;
 	parent->cached = kcalloc(nr, sizeof(*parent->cached), GFP_KERNEL);
 	if (!parent->cached)

@@ -103,6 +103,27 @@ bool symbol_is_insn(unsigned long addr)
 	return probe_once(&kp) != -EILSEQ;
 }
 
+/**
+ * symbol_opcode() - the opcode of the instruction at an address
+ * @addr: an address in the kernel's text, or a module's
+ * @opcode: set to its first byte, on arm64 to all four; untouched on error
+ *
+ * A kprobe's breakpoint hides it, but kprobes keeps it, and hands it to any other
+ * kprobe at the same address.
+ *
+ * Context: may sleep; takes the locks of kprobes.
+ * Return: 0, or what register_kprobe() says.
+ */
+int symbol_opcode(unsigned long addr, u32 *opcode)
+{
+	struct kprobe kp = { .addr = (kprobe_opcode_t *)addr };
+	int err = probe_once(&kp);
+
+	if (!err)
+		*opcode = kp.opcode;
+	return err;
+}
+
 /* As many probes are registered at a time, and go in one grace period. */
 #define PROBES_MAX 256U
 

@@ -33,6 +33,7 @@ static inline bool symbol_range_overlaps(const struct symbol_range *a,
 bool symbol_at(unsigned long addr, char *name, struct symbol_range *range);
 bool symbol_starts_at(unsigned long addr);
 bool symbol_is_insn(unsigned long addr);
+int symbol_opcode(unsigned long addr, u32 *opcode);
 int symbol_clear_non_insns(unsigned long *addrs, unsigned int nr);
 bool symbol_is_function(unsigned long start);
 int symbol_look_up(const char *name, struct symbol_range *range);

@@ -115,7 +115,7 @@ def test_a_trampoline_as_the_caller(hook, route, other, trampoline):
 
 
 def test_a_probed_jump(hook, route):
-    """Under a kprobe a jump looks as a call would: which it is cannot be told, and is not."""
+    """Under a kprobe a jump looks as a call would: kprobes knows which it is."""
     if platform.machine() != "x86_64":
         pytest.skip("elsewhere a kprobe leaves nothing of the instruction to be read")
     (address, offset, _), = sites(hook, route.jumps)
@@ -124,8 +124,8 @@ def test_a_probed_jump(hook, route):
     with company.probe(("p", f"{route.jumps}+{offset}")):
         hook.write("remove_parent", route.jumps)
         hook.write("add_parent", route.jumps)
-        assert sites(hook, route.jumps) == [(address, offset, "probed")]
-        assert "kprobe" in hook.why()[route.jumps]
+        assert sites(hook, route.jumps) == [(address, offset, "tail")]
+        assert "tail call only" in hook.why()[route.jumps]
     hook.write("remove_parent", route.jumps)
     hook.write("add_parent", route.jumps)
     assert sites(hook, route.jumps) == [(address, offset, "tail")]
