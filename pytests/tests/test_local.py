@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from pytests.lib import memcg, memevents, scale
+from pytests.lib import memcg, memevents, scale, tracing
 from pytests.lib.memevents import LOCAL_SHOW, SHOW
 
 
@@ -103,6 +103,18 @@ def test_unload_with_a_file_open(loaded):
     with loaded.writer("enabled"):
         done = local("unload")
     assert done.returncode and f"a file in {memevents.ROOT} is open" in done.stdout, done.stdout
+    assert loaded.loaded
+
+
+def test_unload_with_a_trigger(loaded):
+    """Refused, with the file that names it: the kernel would warn."""
+    with tracing.instance() as trace:
+        trace.write("trigger", "traceoff")
+        try:
+            done = local("unload")
+        finally:
+            trace.write("trigger", "!traceoff")
+    assert done.returncode and trace.path("trigger") in done.stdout, done.stdout
     assert loaded.loaded
 
 
