@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from pytests.lib import kmemleak
-from pytests.lib.memevents import LOCAL_SHOW, SHOW
+from pytests.lib.memevents import LOCAL_SHOW, SHOW, insmod
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +55,10 @@ def test_nothing_is_lost_after_unloading(hook, cgroup, symbols):
         for _ in range(3):
             hook.load()
             use_everything(hook, cgroup, names)
+            hook.unload()
+            # Given twice, the last stands.
+            insmod(hook.ko, f"redirect={names[0]} redirect={SHOW}")
+            assert hook.loaded
             hook.unload()
             for parameters in ({"redirect": "no_such_symbol"}, {"observe": [names[0], names[0]]},
                                {"enabled": "foo"}, {"only": "/", "readers": "/nothing"}):
