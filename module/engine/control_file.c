@@ -2,10 +2,10 @@
 /*
  * What every file under debugfs has in common.
  *
- * Lifetimes: the removal of a file waits in debugfs until no task is in its
- * handlers, which fail from then on, so a handler may use what its file is about. A file that is open holds the module (owner of its operations). That
- * is no help to an init that fails, which frees the module all the same: so no
- * file can be opened before init is sure to succeed.
+ * Lifetimes: removing a file waits in debugfs until no task is in its handlers,
+ * and they fail from then on: so a handler may use what its file is about. An open
+ * file holds the module (owner of its operations). A failing init frees the module
+ * regardless of that: so no file can be opened before init is sure to succeed.
  */
 #include <linux/capability.h>
 #include <linux/cred.h>

@@ -392,7 +392,7 @@ static int nothing(void *unused)
  * lookup_begin()), and that ftrace has had every CPU schedule cannot be relied
  * on: it does not after a refused registration, and newer kernels leave it out.
  *
- * No test fails without this wait: for an ops that lives in a module
+ * No test in a guest fails without this wait (litmus/unload-drain does): for an ops that lives in a module
  * unregister_ftrace_function() waits itself on the kernels tested, and a refused
  * hook redirects nothing. It stays because ftrace promises neither.
  */
@@ -407,8 +407,9 @@ static void drain(void)
 /**
  * hook_exit() - take the hook out, for good
  *
- * When this returns nothing can be in the module's text but its caller, and
- * nothing can get there any more:
+ * When this returns no task is in the handler or in a replacement, and none can
+ * get there any more. Callbacks of call_rcu_tasks() may be pending: parents_exit()
+ * waits for them. The tracepoint may still call lookup_bypass_cache().
  *
  * 1. No task can switch the hook on again: its files are gone, and nothing else
  *    calls hook_switch().

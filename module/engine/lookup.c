@@ -12,7 +12,8 @@
  * - A handler may be preempted, so it is not a reader of ordinary RCU. Like all
  *   code that runs in an ftrace trampoline it is a reader of tasks RCU, because
  *   it never sleeps voluntarily (route.h says what it does on kernels that have
- *   no tasks RCU). So tables and parents are freed by call_rcu_tasks().
+ *   no tasks RCU). So tables, parents and the cgroups of a
+ *   scope are freed by call_rcu_tasks().
  *
  * - A site points to a parent and is freed with it. It has left the cache when
  *   the parent is handed to call_rcu_tasks(). A handler that still holds it counts a

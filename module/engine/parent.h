@@ -90,7 +90,7 @@ struct parent {
  */
 static __always_inline bool parent_redirects(const struct parent *parent)
 {
-	/* Pairs with the barrier in parent_set_redirect(). */
+	/* Pairs with the barrier in set_flag(). */
 	return compat_test_bit_acquire(PARENT_REDIRECT, &parent->flags);
 }
 
@@ -104,7 +104,7 @@ static __always_inline bool parent_redirects(const struct parent *parent)
 static __always_inline bool
 parent_site_redirects(const struct parent_site *site)
 {
-	/* Pairs with the barrier in parent_settle_sites(). */
+	/* Pairs with the barrier in set_flag(). */
 	return compat_test_bit_acquire(PARENT_REDIRECT, &site->flags);
 }
 

@@ -239,7 +239,8 @@ void parents_exit(void)
 	unsigned int i;
 
 	/*
-	 * The callbacks of earlier removals are code of this module: see
+	 * Callbacks of call_rcu_tasks() free removed parents, replaced tables and
+	 * replaced scopes, and are code of this module: see
 	 * litmus/unload-callbacks, and test_with_parents_just_removed().
 	 */
 	compat_rcu_barrier_tasks();

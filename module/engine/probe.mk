@@ -47,7 +47,6 @@ endif
 ccflags-y += \
 	$(call probe,HAVE_FTRACE_REGS,struct ftrace_regs,$(probe_ftrace)) \
 	$(call probe,HAVE_FTRACE_REGS_SET_IP,\<ftrace_regs_set_instruction_pointer\>,$(probe_ftrace)) \
-	$(call probe,HAVE_FTRACE_SET_IP,\<ftrace_instruction_pointer_set\>,$(probe_ftrace)) \
 	$(call probe,HAVE_FTRACE_REGS_GET_ARGUMENT,\<ftrace_regs_get_argument\>,$(probe_ftrace)) \
 	$(call probe,HAVE_FTRACE_RECURSION_SAFE,\<FTRACE_OPS_FL_RECURSION_SAFE\>,$(probe_ftrace)) \
 	$(call probe,HAVE_TRACE_RECURSION,\<ftrace_test_recursion_trylock\>,$(probe_include)/linux/trace_recursion.h) \

@@ -66,7 +66,7 @@ class Kernel:
 
     @property
     def scale(self):
-        """How much of everything the tests do (pytests/scale.py): a debug kernel is slow."""
+        """How much of everything the tests do (pytests/lib/scale.py): a debug kernel is slow."""
         return "0.1" if self.checked else "1.0"
 
 

@@ -19,8 +19,8 @@ HEAD = """\
 # Results
 
 What was seen, and at which commit. Written by `make results`, from what runs have left in build/.
-The last column compares the module's code, comments aside, at that commit with the code of today: where it
-is `the same`, the figure is that of today's module.
+The last column compares the module's code, comments aside, at that commit with the code of today:
+where it is `the same`, the figure is that of today's module.
 
 """
 
