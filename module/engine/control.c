@@ -4,8 +4,9 @@
  *
  * Locks: add_lock -> hook.c's -> parents_lock, and add_lock -> symbol_names.c's.
  * add_lock is held by whoever adds a parent. Names are resolved and directories
- * made without parents_lock, which readers of stats take. Removing a file waits for those who are in its handlers, and one
- * of them may wait for a user: so files are removed with no lock held.
+ * made without parents_lock, which readers of stats take. Removing a file waits
+ * for those who are in its handlers, and one of them may wait for a user: so
+ * files are removed with no lock held.
  */
 #include <linux/debugfs.h>
 #include <linux/err.h>
