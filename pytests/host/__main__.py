@@ -79,7 +79,7 @@ def coverage(arguments):
 
 
 def fuzz(arguments):
-    """Write at random to every file, and compare with what the contract says."""
+    """Write at random to every file, and compare with what the manual says."""
     kernel = _one(arguments.kernel)
     return programs.run(
         kernel, "fuzz", ["--seed", arguments.seed, "--writes", arguments.writes],

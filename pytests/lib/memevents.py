@@ -33,6 +33,8 @@ MANUAL = os.path.join(TOP, "debugfs_layout.md")
 DEBUGFS = "/sys/kernel/debug"
 ROOT = os.path.join(DEBUGFS, MODULE)
 TRACEFS = "/sys/kernel/tracing"
+#: There on a kernel that looks for data races, which is slow.
+KCSAN = os.path.join(DEBUGFS, "kcsan")
 
 #: The files at the top of the tree, and those of each parent, with their modes.
 FILES = {
@@ -201,7 +203,7 @@ def leftovers():
 
 
 def parse_address(text):
-    """Return an address in the contract's form (`0x%lx`) as int; ValueError otherwise."""
+    """Return an address in the form of the files (`0x%lx`) as int; ValueError otherwise."""
     if not re.fullmatch(r"0x(0|[1-9a-f][0-9a-f]*)", text):
         raise ValueError(f"not 0x%lx: {text!r}")
     return int(text, 16)

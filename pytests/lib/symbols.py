@@ -84,6 +84,15 @@ class Symbols:
         for index in range(len(names)):
             yield names[index * _STRIDE % len(names)]
 
+    def some(self, count):
+        """Return a list of so many functions that can be listed.
+
+        Raises Unsupported as listable() does. AssertionError where the kernel has not so many.
+        """
+        names = list(itertools.islice(self.listable(), count))
+        assert len(names) == count, f"{len(names)} functions can be listed, not {count}"
+        return names
+
     @functools.cached_property
     def _listable(self):
         at = collections.Counter(address for address, _ in self.text)
@@ -98,7 +107,7 @@ class Symbols:
         return names
 
     def duplicates(self):
-        """Return names that several functions bear, at different addresses, all traceable."""
+        """Return names that several functions have, at different addresses, all traceable."""
         known = collections.Counter(traceable())
         refused = blacklist()
         return [name for name, count in known.items()

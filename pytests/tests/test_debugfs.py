@@ -21,7 +21,7 @@ def files_of(*parents):
 
 
 def test_names_and_modes(loaded):
-    """Exactly the contract's files, with its modes."""
+    """Exactly the manual's files, with its modes."""
     assert loaded.tree() == files_of(SHOW, LOCAL_SHOW)
 
 

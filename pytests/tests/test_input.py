@@ -248,7 +248,7 @@ def test_a_write_does_not_move_the_offset(loaded):
         assert os.write(fd, text) == len(text)
         assert os.read(fd, 4096) == text[1:], name
         os.close(fd)
-    # The contract's own words.
+    # As a shell has it.
     done = subprocess.run(["sh", "-c", f"exec 3<>{loaded.path('enabled')}; echo 1 >&3; cat <&3"],
                           stdout=subprocess.PIPE, check=True)
     assert done.stdout == b"Y\n"

@@ -226,7 +226,7 @@ def test_a_target_that_ftrace_does_not_know(any_target, kernel_log, symbols):
 
 def test_as_many_parents_as_there_may_be(hook, symbols, kernel_log):
     """256 by parameters load; one more is ENOSPC."""
-    names = [name for name, _ in zip(symbols.listable(), range(255))]
+    names = symbols.some(255)
     check_refused(hook, kernel_log, errno.ENOSPC,
                   redirect=names[:130] + [SHOW], observe=names[130:] + [LOCAL_SHOW])
     hook.load(redirect=names[:129] + [SHOW], observe=names[129:254] + [LOCAL_SHOW])

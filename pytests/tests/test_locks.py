@@ -16,7 +16,7 @@ PATIENCE = scale.DEADLINE / 4
 @pytest.mark.parametrize("name", ["hits", "redirect", "call_sites"])
 def test_a_blocked_reader_of_a_parents_file(loaded, cgroup, symbols, name):
     """Its parent is removed: that waits for the reader, and all else goes on meanwhile."""
-    listed, other = (symbol for symbol, _ in zip(symbols.listable(), range(2)))
+    listed, other = symbols.some(2)
     loaded.write("add_parent", listed)
 
     def add_and_remove():

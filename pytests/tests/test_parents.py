@@ -17,16 +17,9 @@ from pytests.lib.symbols import blacklist, module_functions
 LINE = BANNER.encode() + b"\n"
 
 
-def take(symbols, count):
-    """Return that many names of listable functions."""
-    names = [name for name, _ in zip(symbols.listable(), range(count))]
-    assert len(names) == count
-    return names
-
-
 def test_added_as_observed(loaded, symbols):
     """A new parent is there at once: directory, row, range, zeros, redirect N."""
-    name, = take(symbols, 1)
+    name, = symbols.some(1)
     loaded.write("add_parent", name + "\n")
     assert loaded.parents() == {SHOW, LOCAL_SHOW, name}
     assert not loaded.boolean("parents", name, "redirect")
@@ -145,7 +138,7 @@ def test_labels_behind_code(loaded, symbols):
 
 def test_not_listed(loaded, symbols):
     """Removing what is in the kernel, but not in the list."""
-    for name in [TARGET] + take(symbols, 1):
+    for name in [TARGET] + symbols.some(1):
         with loaded.refuses(errno.ENOENT):
             loaded.write("remove_parent", name)
 
@@ -260,7 +253,7 @@ def files(cgroup, originals):
 @pytest.fixture
 def full(loaded, symbols):
     """The module with as many parents listed as there may be."""
-    for name in take(symbols, scale.MAX_PARENTS - 2):
+    for name in symbols.some(scale.MAX_PARENTS - 2):
         loaded.write("add_parent", name)
     assert len(loaded.parents()) == scale.MAX_PARENTS
     return loaded
@@ -268,7 +261,7 @@ def full(loaded, symbols):
 
 def test_full(full, symbols):
     """One more is ENOSPC; with one less there is room again."""
-    names = take(symbols, scale.MAX_PARENTS + 1)
+    names = symbols.some(scale.MAX_PARENTS + 1)
     stats = full.stats()
     assert len(stats) == scale.MAX_PARENTS + 1
     starts = [row.start for row in stats.values() if row.start is not None]
@@ -353,7 +346,7 @@ def churn(add, remove, names, each=lambda number: None):
 
 def churned(symbols):
     """Return CHURNED_PARENTS names as bytes, some of them more than once where need be."""
-    names = [name.encode() for name, _ in zip(symbols.listable(), range(scale.CHURNED_PARENTS))]
+    names = [name.encode() for name in symbols.some(scale.CHURNED_PARENTS)]
     while len(names) < scale.CHURNED_PARENTS:
         names += names[:scale.CHURNED_PARENTS - len(names)]
     return names

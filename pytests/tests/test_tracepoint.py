@@ -22,7 +22,7 @@ def trace(loaded):
 
 
 def test_format(trace):
-    """The contract's fields: a string and two numbers."""
+    """The manual's fields: a string and two numbers."""
     fields = tracing.fields(trace.read("format"))
     assert set(fields) == {"parent", "parent_ip", "redirected"}
     assert "char" in fields["parent"]
@@ -181,7 +181,7 @@ def test_unload_while_enabled(hook, cgroup):
 
 def test_enabled_beside_every_lock_it_meets(trace, loaded, symbols):
     """Lockdep, where there is one, sees all the orders in which the locks are taken."""
-    name = next(iter(symbols.listable()))
+    name = next(symbols.listable())
     tracers = memevents.read_file(os.path.join(memevents.TRACEFS, "available_tracers")).decode()
     graph = None
     if "function_graph" in tracers.split():

@@ -51,7 +51,7 @@ def write_at_random(hook, seed, names, count):
 
 def test_everybody_at_once(loaded, cgroup, originals, symbols):
     """Afterwards the tree, stats and `why` agree, and routing is as the files say."""
-    names = [name for name, _ in zip(symbols.listable(), range(6))]
+    names = symbols.some(6)
     fork = multiprocessing.get_context("fork")
     writers = [fork.Process(target=write_at_random,
                             args=(loaded, seed, names, scale.scaled(100))) for seed in range(4)]

@@ -114,19 +114,25 @@ def allowed_skips():
     return rows
 
 
-def refuse_skips(report):
-    """Turn each skip that is on no list into a failure."""
-    rows = allowed_skips()
-    for result in list(report.results.values()):
-        if result.outcome == "skipped" and not any(
-            fnmatchcase(result.test, tests)
-            and any(fnmatchcase(report.kernel.name, kernel) for kernel in kernels)
-            for kernels, tests in rows
-        ):
+def refuse_skips(report, whole=False):
+    """Turn each skip that is on no list into a failure.
+
+    Args:
+        whole: the report is of all tests: a row of the list that no skip needs is a failure, too.
+    """
+    rows = [tests for kernels, tests in allowed_skips()
+            if any(fnmatchcase(report.kernel.name, kernel) for kernel in kernels)]
+    skipped = [result for result in report.results.values() if result.outcome == "skipped"]
+    for result in skipped:
+        if not any(fnmatchcase(result.test, tests) for tests in rows):
             report.results[result.test] = Result(
                 result.test, "failed", result.seconds,
                 f"skipped, and {SKIPS.name} gives no reason why it may be: {result.why}",
             )
+    for tests in rows:
+        if whole and not any(fnmatchcase(result.test, tests) for result in skipped):
+            report.add(Result(tests, "failed",
+                              why=f"{SKIPS.name} says that it is skipped, and no test is"))
 
 
 def print_summary(reports):

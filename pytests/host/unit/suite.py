@@ -186,7 +186,13 @@ class ReportTest(unittest.TestCase):
             with mock.patch.object(report, "SKIPS", path):
                 done = self.report("skipped", "skipped", "passed")
                 report.refuse_skips(done)
-        self.assertEqual((done.count("skipped"), done.count("failed")), (1, 1))
+                self.assertEqual((done.count("skipped"), done.count("failed")), (1, 1))
+                done = self.report("passed", "passed")
+                report.refuse_skips(done)
+                self.assertEqual(done.count("failed"), 0)
+                report.refuse_skips(done, whole=True)
+                self.assertIn("no test is", done.results["test_x.py::0"].why)
+                self.assertEqual(done.count("failed"), 1)
 
     def test_every_row_of_the_list_is_whole(self):
         names = [kernel.name for kernel in kernels.KERNELS]

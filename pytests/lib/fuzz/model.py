@@ -1,7 +1,7 @@
 """What the module promises about each write, said once more in Python.
 
 The model is told a write before the kernel is, and predicts its result and all
-that can be read afterwards. It knows the contract, not the code.
+that can be read afterwards. It knows the manual, not the code.
 """
 
 import errno

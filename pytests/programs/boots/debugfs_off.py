@@ -29,7 +29,9 @@ def check():
                 with memevents.expect_errno(errno.EOPNOTSUPP):
                     memevents.insmod(memevents.KO)
             readers.wait_reads(2)
-        common.expect(f"redirected of {readers.ended()} reads beside {LOADS} loads", 0, 0)
+            reads = readers.ended()
+        # One that was redirected has another text: the readers fail by it.
+        print(f"{reads} reads beside {LOADS} loads, none redirected", flush=True)
         common.nothing_left()
         assert not log.splats(), log.splats()
 

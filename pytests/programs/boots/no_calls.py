@@ -20,7 +20,7 @@ WHY = {
 def told(hook, wanted, counts):
     """The hook works, as far as it can tell by itself, and its line says what is in the way."""
     why = hook.why()[TARGET]
-    common.expect(f"why, enabled={hook.read('enabled').strip()}", why, why)
+    print(f"why, enabled={hook.read('enabled').strip()}: {why}", flush=True)
     assert (wanted in why) == counts, f"{wanted!r} {'not ' * counts}in {why!r}"
 
 
