@@ -1,6 +1,7 @@
 """What came of a mutant, and keeping that for later runs."""
 
 import json
+import re
 from dataclasses import asdict, dataclass
 
 from pytests.host.vm.cache import TOP
@@ -10,6 +11,9 @@ NOTICED, SURVIVED, NOT_TRIED = "noticed", "survived", "not tried"
 # What the outcome of a mutant that was not noticed depends on, beside the module. One that was
 # noticed stays so as long as its own file is the same.
 TESTS = ("tests", "lib", "programs", "kmods", "conftest.py")
+
+
+_COMMENT = re.compile(rb"/\*.*?\*/", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -25,11 +29,13 @@ class Outcome:
 
 
 def _texts(*parts):
-    """The contents of files and folders, in a fixed order."""
+    """The contents of files and folders, in a fixed order; of C only what is compiled."""
     for part in parts:
         for path in sorted(part.rglob("*")) if part.is_dir() else [part]:
             if path.is_file() and path.suffix in (".c", ".h", ".py", ".mk", ".litmus"):
-                yield path.read_bytes()
+                text = path.read_bytes()
+                yield (b" ".join(_COMMENT.sub(b" ", text).split()) if path.suffix in (".c", ".h")
+                       else text)
 
 
 class Record:

@@ -136,6 +136,11 @@ class RecordTest(unittest.TestCase):
         (self.top / "module" / "file.c").write_text("changed", encoding="ascii")
         self.assertIsNone(self.known())
 
+    def test_comments_change_nothing(self):
+        self.keep(NOTICED, "a test")
+        (self.top / "module" / "file.c").write_text("/* a\n * b */\n\ttext\n", encoding="ascii")
+        self.assertEqual(self.known(), Outcome(NOTICED, "a test"))
+
     def test_survived_until_the_module_changes(self):
         self.keep(SURVIVED)
         (self.top / "module" / "other.c").write_text("new", encoding="ascii")
