@@ -21,7 +21,7 @@ struct banner {
 	char line[]; /* @len bytes, the newline among them; no NUL */
 };
 
-/* Held by whoever replaces the banner. */
+/* Held while the banner is replaced. */
 static DEFINE_MUTEX(banner_lock);
 /* NULL is the empty one. */
 static struct banner __rcu *banner;

@@ -30,7 +30,7 @@ static bool in_own_namespace(void)
  * cgroup_name_get() - find and hold a cgroup of the default hierarchy
  * @path: its path from the root of the hierarchy, at most PATH_MAX - 1 bytes
  *
- * Why it failed is said in the kernel log, but for want of memory.
+ * A failure is explained in the kernel log, except -ENOMEM.
  *
  * Context: may sleep.
  * Return: the cgroup, for cgroup_name_put(), or ERR_PTR() of -ENOENT where there

@@ -3,7 +3,7 @@
  * The debugfs tree: what users see and write. debugfs_layout.md is its manual.
  *
  * Locks: add_lock -> hook.c's -> parents_lock, and add_lock -> symbol_names.c's.
- * add_lock is held by whoever adds a parent. Names are resolved and directories
+ * add_lock is held while a parent is added. Names are resolved and directories
  * made without parents_lock, which readers of stats take. Removing a file waits
  * for those who are in its handlers, and one of them may wait for a user: so
  * files are removed with no lock held.
@@ -250,7 +250,7 @@ static void drop_refused(struct parent *parent)
  * @name: its symbol
  * @redirect: are its calls redirected, or only counted?
  *
- * Why it failed is said in the kernel log. A failure changes nothing.
+ * A failure is explained in the kernel log. A failure changes nothing.
  *
  * Context: may sleep, for grace periods; after control_init(); no lock is held.
  * Return: 0, -EEXIST (it or its code is listed already, or a removal of it waits
@@ -349,7 +349,7 @@ static int create_tree(void)
 /**
  * control_init() - make the debugfs tree
  *
- * Its files cannot be opened before control_open(). Why it failed is said in the
+ * Its files cannot be opened before control_open(). A failure is explained in the
  * kernel log; then nothing of the tree is left.
  *
  * Context: module init, with no parent listed yet.

@@ -184,7 +184,7 @@ ssize_t control_file_write(struct file *file, const char __user *ubuf,
  * @len: its length in bytes
  * @value: set to what it says; untouched on error
  *
- * Why it failed is said in the kernel log.
+ * A failure is explained in the kernel log.
  *
  * Context: any.
  * Return: 0 or -EINVAL.

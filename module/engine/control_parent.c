@@ -136,7 +136,7 @@ static const struct control_file parent_files[] = {
  *	made: the caller removes it
  * @parents_dir: where to
  *
- * Why it failed is said in the kernel log.
+ * A failure is explained in the kernel log.
  *
  * Context: may sleep; no lock is held that a handler of its files takes.
  * Return: 0, -EEXIST where a removed parent of that name still has a file in use,

@@ -7,7 +7,7 @@
 #	include $(src)/PATH/TO/engine/engine.mk
 #	my_hook-y := my_target.o $(engine)
 #
-# The objects are built in the module's folder, because they bear its name
+# The objects are built in the module's folder, because they have its name
 # (KBUILD_MODNAME): each such module has its own copy of the engine.
 
 engine := $(addprefix engine/, \

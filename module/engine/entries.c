@@ -5,7 +5,7 @@
  * own prototype: a call of one of them stands for the call that it would make.
  *
  * Each has an ops of its own, which is registered while the hook is on and the
- * function is listed. The handler finds the parent in the same table as ever, by
+ * function is listed. The handler finds the parent in the same table, by
  * the function it was called for: so what lookup.c says of tables and parents, of
  * the disarmed table among them, holds here too. Where the function is in no
  * row, which is so for a moment as it is listed or unlisted, the call is counted
@@ -107,7 +107,7 @@ int entries_find(void)
 /**
  * entries_init() - get ready to hook what entries_find() has found
  *
- * Why it failed is said in the kernel log.
+ * A failure is explained in the kernel log.
  *
  * Context: may sleep; module init.
  * Return: 0 or what ops_init() says; then nothing of it is left.
@@ -167,7 +167,7 @@ static int entry_unregister(struct entry *entry)
 /**
  * entries_register() - ask ftrace to call the handler for all that are wanted
  *
- * Why it failed is said in the kernel log.
+ * A failure is explained in the kernel log.
  *
  * Context: may sleep. The handler is disarmed.
  * Return: 0 or what ops_register() says of the first that is refused. Then none is
@@ -213,7 +213,7 @@ int entries_unregister(void)
  * @name: the function; no row of the table is about it yet
  * @now: is the hook on?
  *
- * Why it failed is said in the kernel log.
+ * A failure is explained in the kernel log.
  *
  * Context: may sleep.
  * Return: 0, or what ops_register() says: then nothing has changed.

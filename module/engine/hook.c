@@ -41,7 +41,7 @@ route_slow(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *op,
  * The handler: runs before the target's first instruction, in the caller's
  * context, perhaps preemptible. Calls nothing on the way that most calls take,
  * so that the compiler need save no register. What it reads may change at any
- * time but cannot be freed before it is through (see lookup.c).
+ * time but cannot be freed before it has returned (see lookup.c).
  */
 static notrace void route(unsigned long ip, unsigned long parent_ip,
 			  struct ftrace_ops *op,
@@ -66,7 +66,7 @@ static struct ftrace_ops ops = {
 };
 
 /*
- * Held by whoever switches the hook. What follows may be read without it.
+ * Held while the hook is switched. What follows may be read without it.
  * @refused is what ftrace answered when the hook was last to be switched on.
  */
 static DEFINE_MUTEX(hook_lock);
@@ -75,7 +75,7 @@ static bool was_tried;
 static int refused;
 static bool pinned;
 
-/* Of the target; of no meaning where it is inlined. */
+/* Of the target; not set where it is inlined. */
 static struct symbol_range range;
 static bool inlined;
 
@@ -92,8 +92,8 @@ static int unregister_ops(void)
 
 /*
  * ftrace shut itself down in the middle of a change: the call at the target's
- * entry may lead to the handler for good, so the module's text and the tables
- * must stay.
+ * entry may lead to the handler until the next boot, so the module's text and
+ * the tables must stay.
  */
 static void pin(const char *change, int err)
 {
@@ -168,7 +168,7 @@ static int switch_to(bool to)
  * CPU, is routed the new way: ftrace has patched the target's entry and made
  * all CPUs see it. Off, the target runs as if the hook had never been there.
  *
- * Why it failed is said in the kernel log. A hook that could not be switched on
+ * A failure is explained in the kernel log. A hook that could not be switched on
  * stays off, and no call was counted or redirected meanwhile. One that ftrace
  * failed to unregister stays on. Where ftrace shut itself down in the middle, the
  * module is pinned: see hook_is_pinned().
@@ -232,7 +232,7 @@ int hook_check_parent(const char *name)
  * @name: the parent, which is about to be listed
  *
  * The target's handler sees the calls of all. Where the target is inlined, each
- * parent is hooked for itself. Why it failed is said in the kernel log.
+ * parent is hooked for itself. A failure is explained in the kernel log.
  *
  * Context: may sleep, for grace periods.
  * Return: 0, -EINTR where the task is killed as it waits for a switch, or what
@@ -360,7 +360,7 @@ const struct symbol_range *hook_range(void)
  * @target: where it is; NULL where it is inlined, and entries_find() has found
  *	the functions that it is inlined into
  *
- * Why it failed is said in the kernel log.
+ * A failure is explained in the kernel log.
  *
  * Context: may sleep.
  * Return: 0 or what ops_init() says.
@@ -405,7 +405,7 @@ static void drain(void)
 }
 
 /**
- * hook_exit() - take the hook out, for good
+ * hook_exit() - take the hook out before the module is unloaded
  *
  * When this returns no task is in the handler or in a replacement, and none can
  * get there any more. Callbacks of call_rcu_tasks() may be pending: parents_exit()

@@ -81,7 +81,7 @@ int input_bool(char *text, size_t len, bool *value)
 
 /*
  * The longest name that can be listed, in bytes: the kernel knows no longer
- * symbol, and a parent's directory bears its name.
+ * symbol, and a parent's directory has its name.
  */
 #define SYMBOL_NAME_MAX min(KSYM_NAME_LEN - 1, NAME_MAX)
 

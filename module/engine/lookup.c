@@ -4,7 +4,7 @@
  * are added, removed and reset, and while the hook is switched. What makes that
  * safe:
  *
- * - A table is never changed. Whoever adds or removes a parent makes a new one,
+ * - A table is never changed. Adding or removing a parent makes a new one,
  *   publishes it whole, and has the old one freed by RCU. A handler works on one
  *   of the two, and every parent that stays has its row in both: no call is lost
  *   or counted twice. See litmus/table-publish and litmus/table-free.
@@ -12,8 +12,8 @@
  * - A handler may be preempted, so it is not a reader of ordinary RCU. Like all
  *   code that runs in an ftrace trampoline it is a reader of tasks RCU, because
  *   it never sleeps voluntarily (route.h says what it does on kernels that have
- *   no tasks RCU). So tables, parents and the cgroups of a
- *   scope are freed by call_rcu_tasks().
+ *   no tasks RCU). So tables, parents and the cgroups of a scope are freed by
+ *   call_rcu_tasks().
  *
  * - A site points to a parent and is freed with it. It has left the cache when
  *   the parent is handed to call_rcu_tasks(). A handler that still holds it counts a
@@ -22,8 +22,8 @@
  *   flight while its parent is being added. See litmus/unlisted-added and
  *   litmus/unlisted-free.
  *
- * - Whoever takes a site out of the cache, but not out of what is known, has the
- *   calls looked at more closely: because of the tracepoint, a scope or a budget.
+ * - A site that is known but not in the cache has its calls looked at more
+ *   closely: because of the tracepoint, a scope or a budget.
  *
  * - Until ftrace has granted the hook, and again before ftrace is asked to remove
  *   it, the handler finds the disarmed table: ftrace may call a handler whose
@@ -203,7 +203,7 @@ static void lookup_refresh(void)
 		if (use_cache && may_be_cached)
 			sites_add(&cache, parent);
 	}
-	/* Whoever does not find a site finds the table that is meant. */
+	/* A handler that does not find a site finds the table that is meant. */
 	rcu_assign_pointer(in_use, armed ? published : &disarmed);
 	sites_publish(&known, lookup_known);
 	sites_publish(&cache, lookup_cache);

@@ -42,7 +42,7 @@ struct parent *lookup_function(unsigned long ip);
 /**
  * lookup_cached() - look a return address up without a search
  * @parent_ip: the return address
- * @site: set to the site; of no meaning where it is not known
+ * @site: set to the site; not to be used where it is not known
  *
  * The return addresses of the listed parents' decoded calls are cached, but not
  * those of a parent whose calls need a closer look, and none while the hook is

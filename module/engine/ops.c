@@ -42,7 +42,7 @@ bool ops_ftrace_is_dead(void)
  * @addr: where the function is
  * @symbol: its name
  *
- * Why it failed is said in the kernel log.
+ * A failure is explained in the kernel log.
  *
  * Context: may sleep; module init.
  * Return: 0, -EINVAL where the function cannot be hooked, -ENODEV where ftrace has

@@ -111,7 +111,7 @@ static int count_cold_calls(struct parent *parent,
  * @redirect: are its calls redirected, or only counted?
  * @target: where the target is, to look for calls to it; NULL where it is inlined
  *
- * Why it failed is said in the kernel log, but for want of memory.
+ * A failure is explained in the kernel log, except -ENOMEM.
  *
  * Context: may sleep, for a grace period for each symbol and call site.
  * Return: the parent, for parent_free(), or ERR_PTR() of -ENOMEM or what

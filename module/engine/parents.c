@@ -17,7 +17,7 @@
 #include "lookup.h"
 #include "parents.h"
 
-/* Held by whoever changes the list, walks it, or changes what the handler finds. */
+/* Held while the list is changed or walked, or what the handler finds is changed. */
 DEFINE_MUTEX(parents_lock);
 
 static DEFINE_PER_CPU(struct parent_counters, other_counters);
@@ -48,7 +48,7 @@ static struct lookup_table *table_with(struct parent *parent)
 	return new;
 }
 
-/* Rows with the parent taken out. A removal must not fail for want of memory. */
+/* Rows with the parent taken out. A removal must not fail because memory is short. */
 static struct lookup_table *table_without(const struct parent *parent)
 {
 	const struct lookup_table *old = lookup_published();

@@ -100,8 +100,8 @@ static int name_cgroup(enum scope_part part, char *text, size_t len,
  * @len: its length in bytes, a terminating NUL not counted
  *
  * A call that begins after this has returned, on any CPU, is routed by the new
- * scope. The old cgroup is released soon after. Why it failed is said in the
- * kernel log, but for want of memory.
+ * scope. The old cgroup is released soon after. A failure is explained in the
+ * kernel log, except -ENOMEM.
  *
  * Context: may sleep; takes parents_lock; after parents_init().
  * Return: 0, -EINVAL, -EOPNOTSUPP where the target's calls are about no cgroup,

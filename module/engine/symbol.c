@@ -2,7 +2,7 @@
 /*
  * Symbols, found with nothing but exported functions.
  *
- * kallsyms_lookup_name() and its kin are exported nowhere, and calling one
+ * kallsyms_lookup_name() and the like are not exported, and calling one
  * through an address that a kprobe gave away faults on machines with IBT. But
  * registering a kprobe by name looks the name up, and sprint_symbol() tells the
  * rest.
@@ -89,9 +89,9 @@ static int probe_once(struct kprobe *kp)
  * @addr: an address in the kernel's text, or a module's
  *
  * The kernel's decoder is not exported, but kprobes asks it before it takes an
- * address: -EILSEQ is its no. To code that may not be probed, or that the kernel
- * patches itself, kprobes objects before it asks: there every byte is taken for
- * one.
+ * address, and refuses it with -EILSEQ. Code that may not be probed, or that the
+ * kernel patches itself, kprobes refuses before it asks: there every byte is
+ * taken for one.
  *
  * Context: may sleep; takes the locks of kprobes.
  * Return: true where there is one.
@@ -188,7 +188,7 @@ bool symbol_is_function(unsigned long start)
  * @range: set to where it is; untouched on error
  *
  * Context: may sleep; takes the locks of kprobes.
- * Return: 0, -ENOENT where no symbol bears the name, -EXDEV where a module's
+ * Return: 0, -ENOENT where no symbol has the name, -EXDEV where a module's
  * does, -ENOMEM, or what kprobes says of a symbol that is no function that could
  * be listed (data, entry code, code that may not be probed).
  */
@@ -213,10 +213,10 @@ int symbol_look_up(const char *name, struct symbol_range *range)
  * @name: its name, as /proc/kallsyms has it
  * @range: set to where it is; untouched on error
  *
- * Why it failed is said in the kernel log, but for want of memory.
+ * A failure is explained in the kernel log, except -ENOMEM.
  *
  * Context: may sleep; takes the locks of kprobes.
- * Return: 0, -ENOENT where no symbol bears the name, -EINVAL where one does
+ * Return: 0, -ENOENT where no symbol has the name, -EINVAL where one does
  * that is no function of the core kernel that can be listed, -ENOMEM.
  */
 int symbol_find(const char *name, struct symbol_range *range)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which names several functions bear. A look-up gives the first of them and does
+ * Which names several functions have. A look-up gives the first of them and does
  * not tell that there are more, so a user could list one function and mean
  * another.
  *
@@ -37,7 +37,7 @@ struct hashes {
 	size_t max;
 };
 
-/* Held by whoever asks, so that the first makes the list and the others wait. */
+/* Held while the list is asked for: the first to ask makes it, the others wait. */
 static DEFINE_MUTEX(names_lock);
 static struct hashes shared;
 static bool ready;
@@ -151,7 +151,7 @@ struct bearers {
 	unsigned int nr;
 };
 
-/* Of what bears the name only functions count that could be meant. */
+/* Only those with the name count that are functions that can be listed. */
 static int count_bearer(const char *name, unsigned long addr, void *arg)
 {
 	struct bearers *bearers = arg;
@@ -176,14 +176,14 @@ static bool is_alias(const char *name, unsigned long start)
  * @name: the name
  * @start: first byte of the function that a look-up of it gives
  *
- * Of several functions of that name, all but one of which go by another name
- * too, the others are not seen. Why it failed is said in
- * the kernel log, but for want of memory.
+ * Of several functions of that name, all but one of which have another name too,
+ * the others are not seen. A failure is explained in the kernel log, except
+ * -ENOMEM.
  *
  * Context: may sleep, and take a tenth of a second when first called, or when
  * called for an alias.
- * Return: 0, -ENOTUNIQ, -ENOMEM, -EINTR where
- * the task is killed as it waits for the first call to end.
+ * Return: 0, -ENOTUNIQ, -ENOMEM, -EINTR where the task is killed as it waits for
+ * the first call to end.
  */
 int symbol_names_check(const char *name, unsigned long start)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Which names several functions bear. */
+/* Which names several functions have. */
 #ifndef _MEMEVENTS_HOOK_SYMBOL_NAMES_H
 #define _MEMEVENTS_HOOK_SYMBOL_NAMES_H
 

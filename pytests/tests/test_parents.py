@@ -345,11 +345,8 @@ def churn(add, remove, names, each=lambda number: None):
 
 
 def churned(symbols):
-    """Return CHURNED_PARENTS names as bytes, some of them more than once where need be."""
-    names = [name.encode() for name in symbols.some(scale.CHURNED_PARENTS)]
-    while len(names) < scale.CHURNED_PARENTS:
-        names += names[:scale.CHURNED_PARENTS - len(names)]
-    return names
+    """Return CHURNED_PARENTS names as bytes."""
+    return [name.encode() for name in symbols.some(scale.CHURNED_PARENTS)]
 
 
 @pytest.fixture(scope="module")

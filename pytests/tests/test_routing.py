@@ -149,7 +149,7 @@ def test_each_cpu_counts_and_none_is_lost(loaded, cgroup):
 def neighbours(hook, symbols):
     """List, and return, a function and the one behind it, which does nothing but return.
 
-    Newer kernels have padding between them that bears a name of its own, and runs into the second.
+    Newer kernels have padding between them that has a name of its own, and runs into the second.
     """
     start, end = symbols.address["_stext"], symbols.address["_etext"]
     text = kernel_bytes(start, end - start)

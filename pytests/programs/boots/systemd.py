@@ -1,8 +1,8 @@
 """The others who read: systemd, and a reader that takes nothing but `KEY NUMBER` lines.
 
 systemd runs as the first process of a PID namespace and has the root of the cgroups. It starts
-units that the kernel kills for want of memory, which it learns from their memory.events. The module
-is loaded with its banner, first within `only`, then for every cgroup.
+units that the kernel kills because memory is short, which it learns from their memory.events. The
+module is loaded with its banner, first within `only`, then for every cgroup.
 """
 
 import contextlib
@@ -54,7 +54,7 @@ class Systemd:
         return dict(line.split("=", 1) for line in lines)
 
     def kill_units(self, first):
-        """Start units that get killed for want of memory; return their results."""
+        """Start units that get killed because memory is short; return their results."""
         results = []
         for number in range(first, first + KILLED):
             unit = HOG.format(number)
