@@ -246,7 +246,7 @@ class ResultsTest(unittest.TestCase):
     def test_whether_the_module_has_changed_since(self):
         """Comments, blanks and what is not compiled do not count."""
         commits = [self.commit(text) for text in (
-            "/* a\n * b\n */\nint a;\n", "int b;\n", "/* c */\n\nint  b;\n")]
+            "/* a\n * b\n */\nint a;\n", "# d\nint b;\n", "/* c */\n\nint  b;\n# e\n")]
         with mock.patch.object(results, "TOP", self.folder):
             since = [results._module_since.__wrapped__(then) for then in (*commits, "0" * 40)]
         self.assertEqual(since, ["changed", "the same", "the same", "unknown"])

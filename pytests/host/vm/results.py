@@ -31,7 +31,7 @@ COMPARED = "module since"
 CODE = ("module/Kbuild", "module/memory_events.c", "module/engine")
 
 #: git's options to look past how lines are spaced, and past lines that are blank or a comment's.
-PAST_COMMENTS = ("-w", "-I", "^[[:blank:]]*(/?\\*|\n)")
+PAST_COMMENTS = ("-w", "-I", "^[[:blank:]]*(/?\\*|# |\n)")
 
 #: The end of a commit's name where files differed from it.
 DIRTY = "-dirty"
