@@ -11,8 +11,8 @@ TESTED  := module/example pytests/kmods/peers \
 TOOLS   := module/tools
 HARNESS := $(PYTHON) -m pytests.host
 
-# make hands the variables of its command line on to what it runs: KERNELS, STRICT, TESTS,
-# REPORT_ONLY, ACCEL, CPUS, MIRROR and SECURITY_MIRROR reach the harness so.
+# make hands the variables of its command line on to what it runs: KERNELS, STRICT, TESTS, CPUS,
+# MIRROR and others reach the harness so.
 
 # What the user gives to make about the compiler; what the environment has is another build's.
 GIVEN   = $(foreach name,ARCH CC CROSS_COMPILE LD LLVM LLVM_IAS,\
@@ -94,7 +94,7 @@ bench: setup            ## what a read costs, to the instruction; BENCH_KERNELS=
 results:                ## take what runs have shown since into pytests/results.md
 	@$(HARNESS) results
 
-kernels: setup          ## which kernels there are, and what of them is in the cache
+kernels: setup          ## Debian's kernels, and what of them is in the cache; KERNELS= names others
 	@$(HARNESS) kernels
 
 ##@ Installing (module/packaging/install.mk)

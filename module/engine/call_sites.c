@@ -133,8 +133,8 @@ static bool may_lead(const u8 *text, size_t len, unsigned long addr,
 #define INSNS_ARE_ALIGNED false
 
 /*
- * Instructions cannot be told backwards, but where one begins can be asked. The
- * last byte where the kernel does not tell.
+ * x86 instructions cannot be decoded backwards: kprobes is asked at each address
+ * whether an instruction begins there. The last byte where it does not tell.
  */
 static unsigned long insn_before(unsigned long addr)
 {

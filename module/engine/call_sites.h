@@ -27,7 +27,7 @@ enum call_site_kind {
  * struct call_site - one direct call or jump to the target
  * @addr: address of the instruction
  * @return_ip: address behind it: the parent_ip that a call from here has; of an
- *	entry, one that no call has
+ *	entry, the function's address, which nobody uses
  * @kind: what it is
  */
 struct call_site {

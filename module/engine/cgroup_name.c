@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Cgroups that users name. A reference keeps the memory of a cgroup, not its
- * life: its owner can remove it at any time, and a new one of the same path is
- * another one.
+ * Cgroups that users name. A reference keeps the memory of a cgroup, but its owner
+ * can still remove it at any time. A new one of the same path is another one.
  */
 #include <linux/cgroup.h>
 #include <linux/err.h>

@@ -201,7 +201,7 @@ static __always_inline void compat_trace_exit(int entered)
  * Context: any.
  *
  * 8238b4579866 ("wait_on_bit: add an acquire memory barrier"), 6.0, brought
- * it; x86 makes one instruction of it and its branch.
+ * it. On x86 it is one instruction that tests the bit, without a barrier.
  */
 static __always_inline bool compat_test_bit_acquire(unsigned int nr,
 						    const unsigned long *flags)

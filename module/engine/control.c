@@ -2,8 +2,8 @@
 /*
  * The debugfs tree: what users see and write. debugfs_layout.md is its manual.
  *
- * Locks: add_lock -> hook.c's -> parents_lock, and add_lock -> symbol_names.c's.
- * add_lock is held while a parent is added. Names are resolved and directories
+ * Locks: add_lock -> hook_lock -> parents_lock; add_lock -> names_lock; and
+ * hold_lock -> hook_lock (control_hold.c). add_lock is held while a parent is added. Names are resolved and directories
  * made without parents_lock, which readers of stats take. Removing a file waits
  * for those who are in its handlers, and one of them may wait for a user: so
  * files are removed with no lock held.

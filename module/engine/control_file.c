@@ -126,9 +126,9 @@ int control_file_open_to_write(struct inode *inode, struct file *file)
  * @offset: where to, in bytes
  * @whence: from where
  *
- * Who opens a file to append to it seeks to the end first, many a C library and
- * Python among them. seq_lseek() knows no end, and a write does not depend on the
- * offset: so the offset stays, and that is no error.
+ * Many libraries, Python's among them, seek to the end of a file that they open to
+ * append to. seq_lseek() does not support SEEK_END. A write does not depend on the
+ * offset, so the offset stays as it is, and that is no error.
  *
  * Context: may sleep.
  * Return: the offset, or what seq_lseek() says.
@@ -205,8 +205,9 @@ int control_store_bool(const char *what, char *input, size_t len, bool *value)
  * @m: where it will be printed
  * @addr: the address
  *
- * The credentials of the opener decide, as for /proc/kallsyms. The sysctls that loosen or
- * tighten the rule there, kernel.kptr_restrict first of all, are not to be had.
+ * The credentials of the opener decide, as for /proc/kallsyms. The sysctls that change
+ * the rule there, such as kernel.kptr_restrict, are not exported to modules, and are
+ * not considered.
  *
  * Context: any in which capabilities may be asked for.
  * Return: @addr, or 0 where the opener has no CAP_SYSLOG.

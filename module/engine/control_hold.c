@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The file `hold`: a lease on the redirection. When the last holder is gone, by
- * its own word, by closing the file or by its death, the hook is switched off: a
- * test that is killed leaves nothing redirected.
+ * The file `hold`: a lease on the redirection. The hook is switched off when
+ * the last holder has written a false boolean or closed the file, or its process
+ * has died: a test that is killed leaves nothing redirected.
  *
  * Locks: hold_lock -> what hook_switch() takes. The hook is switched off under
  * hold_lock: who becomes a holder meanwhile holds a hook that is off.
@@ -84,7 +84,7 @@ static int hold_store(struct file *file, char *input, size_t len)
 	return err;
 }
 
-/* Also when its process is killed: nothing here gives way to a signal. */
+/* Runs when the process is killed, too: a pending signal must not make it fail. */
 static int hold_release(struct inode *inode, struct file *file)
 {
 	struct seq_file *m = file->private_data;

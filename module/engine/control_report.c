@@ -169,8 +169,8 @@ static const char *why_cold(const struct parent *parent)
 }
 
 /*
- * What the last unlisted caller tells about the listed ones: who stands in their
- * place.
+ * What the last unlisted caller tells about the listed parents: the trampoline of
+ * a tracer or a livepatch may stand in their place.
  */
 static const char *why_unlisted(unsigned long parent_ip)
 {
@@ -234,7 +234,7 @@ static const char *why_no_time(const struct parent *parent)
 	return atomic_read(&parent->times) ? NULL : "times used up";
 }
 
-/* With parents_lock held. @hook and @target say why none of all calls is routed. */
+/* With parents_lock held. @hook: is it on? @target: can calls come? */
 static void why_parent(struct seq_file *m, const struct parent *parent,
 		       bool hook, bool target, const char *unlisted)
 {

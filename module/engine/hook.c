@@ -24,10 +24,10 @@
 static void *replacement;
 
 /*
- * The calls that are not cached: those that no decoded call of a listed parent
- * makes, those of a parent that redirects within a scope or a budget, and all of
- * them while the hook is disarmed or the tracepoint is on (see trace.h). Takes the
- * handler's arguments as they are, so that handing over to it is a jump.
+ * Calls that are not in the cache: calls from no known call site, calls of a parent
+ * that redirects within a scope or a budget, and all calls while the hook is
+ * disarmed or the tracepoint is on (see trace.h). Takes the handler's arguments as
+ * they are, so that handing over to it is a jump.
  */
 static noinline __noclone notrace void
 route_slow(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *op,
@@ -142,7 +142,7 @@ static int switch_off(void)
 	lookup_arm(false);
 	err = unregister_ops();
 	if (err) {
-		/* The hook is still there, and does what it is there for. */
+		/* The hook is still registered, so it is armed again. */
 		lookup_arm(true);
 		pin("unregister", err);
 		return err;

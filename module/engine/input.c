@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Input is checked here, whole, before anything acts on it. kstrtobool() is no
- * help: it looks at the first characters only, and at other ones by kernel.
+ * Input is checked here, whole, before anything acts on it. kstrtobool() is not
+ * used: it ignores all but the first characters, and which words it takes depends
+ * on the kernel.
  */
 #include <linux/ctype.h>
 #include <linux/err.h>

@@ -15,12 +15,12 @@
  *   no tasks RCU). So tables, parents and the cgroups of a scope are freed by
  *   call_rcu_tasks().
  *
- * - A site points to a parent and is freed with it. It has left the cache when
- *   the parent is handed to call_rcu_tasks(). A handler that still holds it counts a
- *   call in flight for a parent that is being removed. In the same way, a
- *   handler that still holds @last_unlisted of an old table counts a call in
- *   flight while its parent is being added. See litmus/unlisted-added and
- *   litmus/unlisted-free.
+ * - A site points to a parent and is freed with it. It has left lookup_cache and
+ *   lookup_known when the parent is handed to call_rcu_tasks(). A handler that
+ *   still holds it counts a call in flight for a parent that is being removed. In
+ *   the same way, a handler that still holds @last_unlisted of an old table counts
+ *   a call in flight while its parent is being added. See litmus/unlisted-added
+ *   and litmus/unlisted-free.
  *
  * - A site that is known but not in the cache has its calls looked at more
  *   closely: because of the tracepoint, a scope or a budget.
@@ -59,8 +59,9 @@ static struct lookup_table disarmed = {
 };
 
 /*
- * What the handler reads: the sites of all decoded calls, and of them those that
- * it may route without a closer look.
+ * What the handler reads. lookup_known: the sites of decoded calls, one for each low
+ * byte of a return address. lookup_cache: those of them that it may route without a
+ * look at scope and budget.
  */
 const struct parent_site *lookup_known[LOOKUP_SITES] = {
 	[0 ... LOOKUP_SITES - 1] = &no_site,
@@ -299,8 +300,9 @@ void lookup_publish(struct lookup_table *new)
 	if (!old)
 		return;
 	/*
-	 * A call in flight may yet write the old table: that comes too late. Freed
-	 * at once, it would be used after: see test_a_table_in_use().
+	 * A call in flight may still write @last_unlisted of the old table: what it
+	 * writes is lost. A table that is freed at once is used after it is freed:
+	 * see test_a_table_in_use().
 	 */
 	earlier_unlisted = READ_ONCE(old->last_unlisted) ?: earlier_unlisted;
 	call_rcu_tasks(&old->rcu, table_free);
@@ -349,7 +351,7 @@ static void set_bypass(bool to)
 }
 
 /**
- * lookup_bypass_cache() - have every call searched for
+ * lookup_bypass_cache() - have every call take the slow way
  *
  * Until lookup_use_cache(). A call that begins after this has returned, on any
  * CPU, is not in the cache.

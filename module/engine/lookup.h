@@ -44,10 +44,10 @@ struct parent *lookup_function(unsigned long ip);
  * @parent_ip: the return address
  * @site: set to the site; not to be used where it is not known
  *
- * The return addresses of the listed parents' decoded calls are cached, but not
- * those of a parent whose calls need a closer look, and none while the hook is
- * disarmed or the tracepoint is on. After a miss lookup_parent() is to be asked,
- * and a hit is what it would have answered.
+ * The cache holds return addresses of the listed parents' decoded calls, one for
+ * each low byte, but not those of a parent whose calls need a closer look, and none
+ * while the hook is disarmed or the tracepoint is on. After a miss lookup_parent()
+ * is to be asked, and a hit is what it would have answered.
  *
  * Context: the handler; must not sleep voluntarily while it uses the result.
  * Return: true where known.
@@ -79,9 +79,9 @@ static __always_inline bool lookup_is_last_unlisted(unsigned long parent_ip)
  * lookup_parent() - find the parent of a call that is not in the cache
  * @parent_ip: the call's return address
  *
- * The return addresses of all decoded calls are known while the hook is armed.
- * The ranges are the truth: what is not known is searched for, and what is known
- * is what a search would have found.
+ * While the hook is armed, lookup_known holds return addresses of decoded calls, one
+ * for each low byte. A return address that it does not hold is searched for in the
+ * parents' ranges. Both give the same parent.
  *
  * Context: the handler; must not sleep voluntarily while it uses the result.
  * Return: what lookup_search() returns.

@@ -23,10 +23,9 @@ static unsigned long probe_addr;
 /**
  * ops_ftrace_is_dead() - has ftrace shut itself down?
  *
- * After ftrace_bug() or ftrace_kill() ftrace does nothing any more but say
- * -ENODEV. Alive, it says -ENOENT to who takes out of a filter what is not in
- * it, and nothing has changed: putting something in would leave it there, each
- * time once more.
+ * After ftrace_bug() or ftrace_kill() every call of ftrace returns -ENODEV.
+ * Otherwise removing an address that is not in a filter returns -ENOENT and changes
+ * nothing. Adding an address would change the filter.
  *
  * Context: may sleep; after the first ops_init().
  * Return: true where it has.
@@ -119,8 +118,9 @@ int ops_register(struct ftrace_ops *ops, const char *symbol)
  * ops_unregister() - ask ftrace to call the handler no more
  * @ops: the ops; registered
  *
- * Where ftrace died while it took the hook out, unregistering tells success,
- * yet the call may still be patched: it is asked again.
+ * If ftrace has shut itself down while it removed the hook,
+ * unregister_ftrace_function() returns 0, though the call may still be patched: so
+ * it is asked again.
  *
  * Context: may sleep, for several grace periods of RCU.
  * Return: 0; -ENODEV where ftrace has shut itself down, or what else it says.

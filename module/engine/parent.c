@@ -187,10 +187,10 @@ void parent_set_redirect(struct parent *parent, bool redirect)
  *
  * A handler that has found a site redirects by the site's flag alone, without a
  * look at scope and budget. So the sites of a parent that redirects within either
- * may not be cached, and their flags stay as they are: a handler that found one
- * earlier does what was right then. A flag that stays on does no harm: before the
- * site is cached again, either it is switched off here or it is right. See
- * litmus/limited-site-kept and litmus/limited-site-back.
+ * must not be cached. Their flags are not changed: a handler that found such a site
+ * earlier acts on the state of that time. Before a site is cached again, this
+ * function sets its flag to the state of now. See litmus/limited-site-kept and
+ * litmus/limited-site-back.
  *
  * The last barrier makes a change seen: a call that begins after this has
  * returned, on any CPU, goes the new way.

@@ -32,7 +32,7 @@ struct parent;
 #define PARENT_NO_LIMIT (-1)
 
 /**
- * struct parent_site - an entry of the handler's cache: the parent of one return address
+ * struct parent_site - an entry of lookup_known and lookup_cache: one return address
  * @parent_ip: the return address
  * @parent: whose it is
  * @flags: whether a handler that found the site redirects the call, without a

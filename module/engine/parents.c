@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The list of parents, under its lock. What the handler finds of it is lookup.c's
- * matter.
+ * The list of parents, under its lock. lookup.c publishes it to the handler.
  *
- * parents_lock is taken last: no grace period is waited for, no file is removed
+ * parents_lock is the innermost lock: no grace period is waited for, no file is removed
  * and no lock of ftrace, kprobes or tracepoints is taken while it is held. The
  * kernel holds its lock of tracepoints when lookup_bypass_cache() takes it.
  */

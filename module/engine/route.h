@@ -56,8 +56,9 @@ static __always_inline void route_send(struct parent *parent, bool redirect,
 }
 
 /*
- * A probe of the tracepoint may call the target: its calls are not traced. Each
- * handler has its own: what is local to its file costs it no saving of registers.
+ * A probe of the tracepoint may call the target: its calls are not traced. The
+ * function is static, so that the compiler knows which registers it changes and a
+ * handler saves no others.
  */
 static noinline notrace void route_trace(unsigned long ip,
 					 unsigned long parent_ip,

@@ -4,8 +4,8 @@
  *
  * kallsyms_lookup_name() and the like are not exported, and calling one
  * through an address that a kprobe gave away faults on machines with IBT. But
- * registering a kprobe by name looks the name up, and sprint_symbol() tells the
- * rest.
+ * registering a kprobe by name looks the name up, and sprint_symbol() gives the
+ * offset and the size.
  */
 #include <linux/errno.h>
 #include <linux/kallsyms.h>

@@ -176,9 +176,9 @@ static bool is_alias(const char *name, unsigned long start)
  * @name: the name
  * @start: first byte of the function that a look-up of it gives
  *
- * Of several functions of that name, all but one of which have another name too,
- * the others are not seen. A failure is explained in the kernel log, except
- * -ENOMEM.
+ * If several functions have the name, and all but one of them have an alias too,
+ * the walk may see only the aliases, and the name is taken for unique. A failure is
+ * explained in the kernel log, except -ENOMEM.
  *
  * Context: may sleep, and take a tenth of a second when first called, or when
  * called for an alias.

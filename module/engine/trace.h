@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The tracepoint. While somebody listens, the cache of callers is bypassed, so
- * that every call takes the handler's slow way, where the tracepoint is: the
- * fast way does not even have its nop.
+ * that every call takes the handler's slow way, where the tracepoint is. The fast
+ * way has neither a tracepoint nor the nop of one.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM memevents_hook

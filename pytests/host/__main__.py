@@ -109,7 +109,7 @@ def demo(arguments):
 
 
 def kernels(arguments):
-    """List the kernels, and what of them is in the cache."""
+    """List Debian's own kernels, or those named, and what of them is in the cache."""
     rows = [("kernel", "suite", "arch", "release", "compiler", "kernel is", "toolchain is",
              "guest root is")]
     for kernel in pick(arguments.kernels):

@@ -1,4 +1,4 @@
-"""Kernels that Debian does not have, built from a suite's linux-source: with every checker on, or
+"""Kernels that Debian does not have, built from a suite's linux-source: with checkers on, or
 by another compiler.
 
 Such a kernel is a row of the table like any other, with the names of the config fragments it is

@@ -46,7 +46,7 @@ class Kernel:
 
     @property
     def checked(self):
-        """Whether it is a debug kernel, with every checker on."""
+        """Whether it is a debug kernel, with checkers on."""
         return "debug" in self.config
 
     @property

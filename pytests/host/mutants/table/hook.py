@@ -41,7 +41,7 @@ ROWS = (
            "	if (!err) {\n		lookup_arm(true);", "	if (!err) {",
            tests="test_routing"),
     Mutant("hook-not-armed-again", "engine/hook.c",
-           "		/* The hook is still there, and does what it is there for. */\n"
+           "		/* The hook is still registered, so it is armed again. */\n"
            "		lookup_arm(true);\n", "",
            boot="ftrace-dead-flip", kernel="6.1"),
     Mutant("hook-no-drain", "engine/hook.c",
