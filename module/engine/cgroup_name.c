@@ -17,6 +17,19 @@
 #include "cgroup_name.h"
 
 /*
+ * printk() cuts a line that is longer than about a thousand bytes, the reason and
+ * the newline with it, and shows none of it before the next line. What is left of
+ * a path tells which one it was.
+ */
+#define PATH_LOGGED 512
+
+static void warn_of(const char *path, const char *reason)
+{
+	pr_warn_ratelimited("%.*s%s: %s\n", PATH_LOGGED, path,
+			    strlen(path) > PATH_LOGGED ? "..." : "", reason);
+}
+
+/*
  * cgroup_get_from_path() starts at the root of the hierarchy on some kernels, and
  * at the root of the caller's namespace on others.
  */
@@ -43,16 +56,14 @@ struct cgroup_name *cgroup_name_get(const char *path)
 	int len;
 
 	if (in_own_namespace()) {
-		pr_warn_ratelimited(
-			"%s: the writer is in a cgroup namespace of its own\n",
-			path);
+		warn_of(path, "the writer is in a cgroup namespace of its own");
 		return ERR_PTR(-EPERM);
 	}
 	cgroup = cgroup_get_from_path(path);
 	if (IS_ERR(cgroup)) {
 		if (PTR_ERR(cgroup) == -ENOMEM)
 			return ERR_CAST(cgroup);
-		pr_warn_ratelimited("%s: no such cgroup\n", path);
+		warn_of(path, "no such cgroup");
 		return ERR_PTR(-ENOENT);
 	}
 

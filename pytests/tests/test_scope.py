@@ -246,7 +246,8 @@ def test_a_refusal_says_why_in_one_line(loaded, kernel_log):
             (errno.EINVAL, "task", "only: not a path from the root of the cgroups"),
             (errno.ENAMETOOLONG, path_of(4096), "only: the path is too long"),
             (errno.ENAMETOOLONG, path_of(8192), "only: write of 8192 bytes refused"),
-            (errno.ENOENT, "/nothing", "/nothing: no such cgroup")):
+            (errno.ENOENT, "/nothing", "/nothing: no such cgroup"),
+            (errno.ENOENT, path_of(4095), path_of(4095)[:512] + "...: no such cgroup")):
         mark = kernel_log.mark()
         with loaded.refuses(number, data[:40]):
             loaded.write("only", data)
@@ -374,7 +375,8 @@ def check_load_refused(hook, kernel_log, number, **parameters):
 def test_refused_parameters(hook, kernel_log, cgroup, parent_cgroup, name):
     """A bad path fails the load, as it fails a write."""
     for number, path in ((errno.EINVAL, "task"), (errno.EINVAL, "/a\tb"),
-                         (errno.ENOENT, "/nothing"), (errno.ENAMETOOLONG, "/" + "x" * 256),
+                         (errno.ENOENT, "/nothing"), (errno.ENOENT, path_of(4095)),
+                         (errno.ENAMETOOLONG, "/" + "x" * 256),
                          (errno.ENAMETOOLONG, path_of(4096)), (errno.ENAMETOOLONG, path_of(8192)),
                          (errno.ENOENT, os.path.join(cgroup.path, "memory.events"))):
         check_load_refused(hook, kernel_log, number, **{name: path})
