@@ -69,7 +69,7 @@ int hook_check_parent(const char *name);
 int hook_list(const char *name);
 void hook_unlist(const char *name);
 
-int hook_switch(bool on);
+int hook_switch(bool to);
 int hook_switch_off(void);
 void hook_use_banner(bool banner);
 bool hook_is_on(void);

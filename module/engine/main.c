@@ -124,18 +124,20 @@ static void announce(void)
 static int find_target(struct symbol_range *range, bool *inlined)
 {
 	struct symbol_range parent;
-	int err;
 
-	*inlined = symbol_look_up(hook_target.symbol, range) == -ENOENT &&
-		   !entries_find();
-	if (*inlined)
-		return 0;
-	err = symbol_find(hook_target.symbol, range);
-	if (err == -ENOENT && *hook_target.redirect &&
-	    !symbol_look_up(hook_target.redirect, &parent))
-		pr_err("%s is inlined by this kernel's compiler: there is no call to redirect\n",
-		       hook_target.symbol);
-	return err;
+	*inlined = false;
+	if (symbol_look_up(hook_target.symbol, range) == -ENOENT) {
+		*inlined = !entries_find();
+		if (*inlined)
+			return 0;
+		if (*hook_target.redirect &&
+		    !symbol_look_up(hook_target.redirect, &parent)) {
+			pr_err("%s: inlined by this kernel's compiler: there is no call to redirect\n",
+			       hook_target.symbol);
+			return -ENOENT;
+		}
+	}
+	return symbol_find(hook_target.symbol, range);
 }
 
 /*

@@ -194,11 +194,11 @@ def test_refused_by_what_they_name(hook, kernel_log, symbols):
     pytest.skip("this kernel has no two names for one function that ftrace knows")
 
 
-def check_target_refused(any_target, kernel_log, number, target):
+def check_target_refused(any_target, kernel_log, number, target, **parameters):
     """The same, of what is to be the target."""
     mark = kernel_log.mark()
     with memevents.expect_errno(number, target):
-        any_target.load(target=target)
+        any_target.load(target=target, **parameters)
     assert not any_target.loaded and not os.path.exists(any_target.root)
     assert memevents.traced(target) is None and not memevents.leftovers()
     line, = kernel_log.module_lines(mark, any_target.name + ": ")
@@ -212,6 +212,13 @@ def test_refused_targets(any_target, kernel_log, symbols):
                                 (errno.EINVAL, "jiffies", "not a function"),
                                 (errno.ENOTUNIQ, symbols.duplicates()[0], "several functions")):
         assert why in check_target_refused(any_target, kernel_log, number, target)
+
+
+def test_an_inlined_target(any_target, kernel_log):
+    """Where the target's file has no replacements for its callers, the one line says that it is."""
+    line = check_target_refused(any_target, kernel_log, errno.ENOENT, "no_such_function",
+                                inlined_into=SHOW)
+    assert "inlined by this kernel's compiler" in line
 
 
 def test_a_target_that_ftrace_does_not_know(any_target, kernel_log, symbols):

@@ -14,6 +14,10 @@ static char target[KSYM_NAME_LEN];
 module_param_string(target, target, sizeof(target), 0444);
 MODULE_PARM_DESC(target, "the function whose callers are counted");
 
+static char inlined_into[KSYM_NAME_LEN];
+module_param_string(inlined_into, inlined_into, sizeof(inlined_into), 0444);
+MODULE_PARM_DESC(inlined_into, "where the target is no symbol: a caller that is one");
+
 static void no_replacement(void)
 {
 }
@@ -22,7 +26,7 @@ const struct hook_target hook_target = {
 	.symbol = target,
 	.replacement = no_replacement,
 	.banner = "",
-	.redirect = "",
+	.redirect = inlined_into,
 	.observe = "",
 };
 
