@@ -4,8 +4,6 @@ import errno
 import os
 import re
 
-import pytest
-
 from pytests.lib import capabilities, memevents, peer as peers
 from pytests.lib.memevents import SHOW
 from pytests.lib.stats import check_format
@@ -55,18 +53,6 @@ def test_a_bare_address_is_an_address_too(hook, peer):
     peers.unload(peers.CALLER)
     assert memevents.parse_address(hook.read("other_last").rstrip("\n")) > 1 << 32
     assert capabilities.in_child(lessen, lambda: hook.read("other_last")) == "0x0\n"
-
-
-def test_kallsyms_does_the_same(loaded):
-    """The kernel itself hides them from such a root, and shows them to the other."""
-    def look():
-        with open("/proc/kallsyms", encoding="ascii") as file:
-            return next(line for line in file if line.endswith(f" {SHOW}\n"))
-    assert int(look().split()[0], 16)
-    hidden = capabilities.in_child(lessen, look)
-    if int(hidden.split()[0], 16):
-        pytest.skip("this kernel shows addresses to everybody (kernel.kptr_restrict=0 and"
-                    " kernel.perf_event_paranoid<=1)")
 
 
 def test_the_openers_rights_count(loaded):

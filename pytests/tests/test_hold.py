@@ -219,7 +219,7 @@ def test_inherited(loaded, opened):
     check(loaded, 0, False)
 
 
-def test_rmmod_waits(loaded, opened):
+def test_rmmod_is_refused(loaded, opened):
     """It is refused while a holder has the file open, and has switched nothing then."""
     fd = opened()
     os.write(fd, b"1")

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from pytests.lib import capabilities, manual, memevents
+from pytests.lib import capabilities, manual, memcg, memevents
 from pytests.lib.memevents import LOCAL_SHOW, SHOW
 
 
@@ -68,7 +68,7 @@ def check_live(hook, sections):
 
 
 def test_live_content(loaded, sections, cgroup, symbols):
-    """In every state there is: fresh, counted, off, no banner, others, parents without a call."""
+    """Fresh, counted, off, no banner, others, parents without a call."""
     check_live(loaded, sections)
     for _ in range(11):
         cgroup.read_events()
@@ -83,6 +83,32 @@ def test_live_content(loaded, sections, cgroup, symbols):
     loaded.write(f"parents/{SHOW}/redirect", "0")
     loaded.write("banner", "two words")
     check_live(loaded, sections)
+
+
+@pytest.mark.usefixtures("unguarded")
+def test_live_content_of_what_is_set(loaded, sections, cgroup, parent_cgroup):
+    """A scope whose cgroups are there, or gone; budgets; a hold. `stats` has a line for each."""
+    def check(*headings):
+        check_live(loaded, sections)
+        lines = [line for line in loaded.read("stats").splitlines() if line.startswith("#")]
+        assert [line.split("=")[0] for line in lines[1:-1]] == list(headings)
+    times = sorted((SHOW, LOCAL_SHOW), key=lambda name: loaded.stats()[name].start)[0]
+    with memcg.below(parent_cgroup, "gone") as gone, loaded.writer("hold") as hold:
+        loaded.write("readers", gone.path)
+        check("# readers")
+        loaded.write("only", cgroup.path)
+        check("# only")
+        for parent, number in ((SHOW, "2147483647"), (LOCAL_SHOW, "0")):
+            loaded.write(f"parents/{parent}/times", number)
+        hold(b"1")
+        assert loaded.read("hold") == "1\n"
+        check("# only", f"# times {times}")
+        memcg.remove(gone)
+        assert loaded.read("readers").endswith(" (deleted)\n")
+        check("# only", f"# times {times}")
+        loaded.write("only", "")
+        loaded.write("readers", "")
+        check(f"# times {times}")
 
 
 def test_live_content_without_addresses(loaded, sections):

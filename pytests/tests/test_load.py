@@ -250,8 +250,11 @@ def test_load_and_unload_by_kmod(hook):
     assert not memevents.leftovers()
 
 
-def test_kmod_reports_the_refusal(hook):
-    """insmod fails with words about an unknown symbol."""
+def test_kmod_reports_the_refusal(hook, kernel_log):
+    """insmod fails with words about an unknown symbol; the kernel log names it."""
+    mark = kernel_log.mark()
     done = subprocess.run(["insmod", hook.ko, "redirect=no_such_symbol"], stderr=subprocess.PIPE)
     assert done.returncode != 0
     assert b"No such file or directory" in done.stderr or b"Unknown symbol" in done.stderr
+    line, = kernel_log.module_lines(mark)
+    assert line.startswith("no_such_symbol: no such symbol"), line

@@ -55,19 +55,23 @@ def test_a_blocked_reader_of_a_parents_file(loaded, cgroup, symbols, name):
     assert loaded.number("other_hits") == memevents.others(1)
 
 
-def test_a_removal_that_waits_can_be_killed_or_ends(loaded):
+def test_a_removal_killed_while_it_waits(loaded):
     """A remover that is killed while it waits leaves the list as if it had come back."""
     with blocked_reader(loaded.path("parents", SHOW, "hits")):
         remove = Call("remove_parent", lambda: loaded.write("remove_parent", SHOW))
-        gone = Call("off the list", lambda: memevents.wait_for(
-            lambda: SHOW not in loaded.stats(), "off the list"))
+        calls = [Call("off the list", lambda: memevents.wait_for(
+            lambda: SHOW not in loaded.stats(), "off the list"))]
         try:
-            gone.wait(PATIENCE)
+            calls[0].wait(PATIENCE)
+            # That takes longer than a removal that waits for nobody.
+            calls.append(Call("off and on",
+                              lambda: [loaded.write("enabled", word) for word in "01"]))
+            calls[1].wait(PATIENCE)
+            assert not remove.ended(), "remove_parent has not waited for the reader"
         finally:
-            gone.kill()
-            remove.kill()
-    memevents.wait_for(remove.ended, "the remover is gone")
-    memevents.wait_for(gone.ended, "so is the other")
+            for call in [remove, *calls]:
+                call.kill()
+    memevents.wait_for(lambda: all(call.ended() for call in [remove, *calls]), "all have come back")
     assert not os.path.exists(loaded.path("parents", SHOW))
     loaded.write("add_parent", SHOW)
     assert loaded.hits() == (0, 0)

@@ -122,7 +122,7 @@ def test_refused_symbols(loaded, cgroup, name):
 
 @pytest.mark.usefixtures("calls")
 def test_labels_behind_code(loaded, symbols):
-    """Padding that does not decode is nothing to list; code that happens to be there is."""
+    """Padding does not decode; code that happens to be there does. Refused, or listed whole."""
     labels = symbols.names & {"__sched_text_end", "__softirqentry_text_end", "__irqentry_text_end",
                               "__kprobes_text_end"}
     assert labels
@@ -130,9 +130,14 @@ def test_labels_behind_code(loaded, symbols):
     for label in labels:
         try:
             loaded.write("add_parent", label)
-            listed.add(label)
         except OSError as error:
             assert error.errno == errno.EINVAL, label
+        else:
+            listed.add(label)
+            row = loaded.stats()[label]
+            assert (row.start, row.end) == symbols.range_of(label)
+            assert (row.redirect, row.hits, row.redirected) == (False, 0, 0)
+            assert set(os.listdir(loaded.path("parents", label))) == set(memevents.PARENT_FILES)
         assert loaded.parents() == listed
 
 

@@ -179,8 +179,8 @@ def test_unload_while_enabled(hook, cgroup):
         assert not os.path.exists(trace.path())
 
 
-def test_enabled_beside_every_lock_it_meets(trace, loaded, symbols):
-    """Lockdep, where there is one, sees all the orders in which the locks are taken."""
+def test_enabled_beside_every_lock_it_meets(trace, loaded, cgroup, symbols):
+    """Each call is an event; lockdep, where there is one, sees the locks taken in every order."""
     name = next(symbols.listable())
     tracers = memevents.read_file(os.path.join(memevents.TRACEFS, "available_tracers")).decode()
     graph = None
@@ -189,8 +189,13 @@ def test_enabled_beside_every_lock_it_meets(trace, loaded, symbols):
     with company.probe(("p", SHOW)), graph or contextlib.nullcontext():
         loaded.write("add_parent", name)
         trace.write("enable", "1")
+        cgroup.read_events()
         loaded.write("remove_parent", name)
+        cgroup.read_local()
     trace.write("enable", "0")
+    cgroup.read_events()
+    found = [re.search(r"parent=(\S+) ", line)[1] for line in trace.lines()]
+    assert found == [SHOW, LOCAL_SHOW]
 
 
 def test_load_and_unload_while_it_is_switched(hook, cgroup, originals, tmp_path):
