@@ -7,6 +7,9 @@ from pathlib import Path
 
 SKIPS = Path(__file__).with_name("skips.txt")
 
+# What tests tell by record_property() that is no count: no sum is made of it.
+NO_COUNTS = ("seconds",)
+
 
 @dataclass(frozen=True)
 class Result:
@@ -16,7 +19,7 @@ class Result:
     cpu: what it took of the host's CPUs, in seconds.
     why: why it failed or was skipped, in a line.
     text: the same at length.
-    counted: what it counted, by pytest's record_property(): {"faults": 7}.
+    counted: what it told by pytest's record_property(): {"faults": 7}.
     """
 
     test: str
@@ -60,6 +63,8 @@ class KernelReport:
         sums = {}
         for result in self.results.values():
             for name, count in result.counted.items():
+                if name in NO_COUNTS:
+                    continue
                 what = f"{result.test.partition('::')[0]}: {name}"
                 sums[what] = sums.get(what, 0) + count
         return sums
