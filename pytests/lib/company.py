@@ -246,19 +246,20 @@ _PERF_EVENT_OPEN = {"x86_64": 298, "aarch64": 241}
 _SOFTWARE, _CPU_CLOCK = 1, 0
 _SAMPLE_IP, _SAMPLE_CALLCHAIN = 1 << 0, 1 << 5
 _PAGES = 64
+_FREQUENCY = 2000   # of samples, in Hz
 _HEAD = 1024    # in the ring's first page: data_head, data_tail
 
 
 @contextlib.contextmanager
-def sampler(frequency=2000):
+def sampler():
     """What `perf record -g` does: samples of this process with their call chains.
 
-    frequency: in Hz, by the CPU's clock. Yields a `look(read)`: the call chains sampled, each a
-    tuple of addresses; it calls read() until there are some.
+    Yields a `look(read)`: the call chains sampled, each a tuple of addresses; it calls read() until
+    there are some.
     """
     # type size config sample_freq sample_type read_format flags wakeup bp_type bp_addr bp_len
     flags = 1 << 10     # a frequency, not a period
-    attributes = struct.pack("=IIQQQQQIIQQ", _SOFTWARE, 72, _CPU_CLOCK, frequency,
+    attributes = struct.pack("=IIQQQQQIIQQ", _SOFTWARE, 72, _CPU_CLOCK, _FREQUENCY,
                              _SAMPLE_IP | _SAMPLE_CALLCHAIN, 0, flags, 0, 0, 0, 0)
     attributes += bytes(72 - len(attributes))
     buffer = ctypes.create_string_buffer(attributes, len(attributes))

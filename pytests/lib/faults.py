@@ -33,6 +33,9 @@ _WITHOUT = {SLAB: ("cache-filter", "Y"), PAGES: ("min-order", "64")}
 #: What a call may say when memory or a user copy failed it.
 ERRNOS = (errno.ENOMEM, errno.EFAULT)
 
+#: How many times no_pages() has an allocation fail.
+_NO_PAGES = 100
+
 #: More faults than this in one call and something goes round in circles.
 MOST = 5000
 
@@ -107,13 +110,13 @@ def injector(kinds=(SLAB, PAGES)):
 
 
 @contextlib.contextmanager
-def no_pages(most=100):
-    """While the body runs this task gets no pages, `most` times.
+def no_pages():
+    """While the body runs this task gets no pages, _NO_PAGES times.
 
     Not for what goes on trying until it has memory.
     """
     settings = {**_SETTINGS[PAGES], "task-filter": "Y", "interval": "1",
-                "times": str(most), "probability": "100"}
+                "times": str(_NO_PAGES), "probability": "100"}
     folder = _folder(PAGES)
     with _set([(os.path.join(folder, name), value) for name, value in settings.items()]):
         fd = os.open(_TASK, os.O_WRONLY | os.O_CLOEXEC)

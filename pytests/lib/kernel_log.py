@@ -77,8 +77,8 @@ class KernelLog:
     kernel says so with EPIPE, or a sequence number is missing.
     """
 
-    def __init__(self, path="/dev/kmsg"):
-        self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    def __init__(self):
+        self._fd = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         os.lseek(self._fd, 0, os.SEEK_END)
         self._records = []
 
@@ -165,7 +165,7 @@ def without_warnings(texts, functions):
     return left + (report or [])
 
 
-def taint(path="/proc/sys/kernel/tainted"):
+def taint():
     """Return the kernel's taint flags as a number."""
-    with open(path, encoding="ascii") as file:
+    with open("/proc/sys/kernel/tainted", encoding="ascii") as file:
         return int(file.read())

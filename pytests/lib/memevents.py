@@ -161,7 +161,7 @@ def need_calls():
 def others(calls):
     """Return what other_hits has of so many calls by parents that are not listed.
 
-    None where the target is inlined into them: who is not listed is not hooked.
+    0 where the target is inlined into them: who is not listed is not hooked.
     """
     return 0 if inlined() else calls
 

@@ -9,7 +9,7 @@ import traceback
 
 from pytests.lib import memcg, memevents
 
-_STOP, _READS_EVENTS, _READS_LOCAL, _CGROUPS, _ENDED = range(5)
+_STOP, _READS_EVENTS, _READS_LOCAL, _CGROUPS = range(4)
 
 
 class Churn:

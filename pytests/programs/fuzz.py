@@ -6,7 +6,7 @@ import sys
 import time
 
 from pytests.lib import kernel_log, memcg
-from pytests.lib.fuzz.fuzzer import Difference, Machine, as_shell, fuzz, shrink
+from pytests.lib.fuzz.fuzzer import Difference, Driver, as_shell, fuzz, shrink
 from pytests.lib.fuzz.generate import Names
 
 
@@ -26,10 +26,10 @@ def main():
         if options.replay:
             with open(options.replay, encoding="utf-8") as file:
                 commands = json.load(file)
-            commands = shrink(lambda: Machine(names, cgroup, originals), commands)
+            commands = shrink(lambda: Driver(names, cgroup, originals), commands)
             print("\n".join(as_shell(command) for command in commands))
             return 0
-        machine = Machine(names, cgroup, originals)
+        driver = Driver(names, cgroup, originals)
         start = time.monotonic()
 
         def say(text):
@@ -38,7 +38,7 @@ def main():
                 raise Difference("the kernel log has a splat:\n" + "\n".join(seen))
             print(f"{time.monotonic() - start:.0f} s: {text}", flush=True)
         try:
-            fuzz(machine, options.seed, options.writes, say)
+            fuzz(driver, options.seed, options.writes, say)
             say("done")
         except Difference as error:
             print(error, flush=True)
@@ -47,7 +47,7 @@ def main():
         print(f"taint is now {kernel_log.taint():#x}")
         return 1
     print(f"figure: seed {options.seed}: " + ", ".join(
-        f"{count} {what}" for what, count in machine.counts.items()), flush=True)
+        f"{count} {what}" for what, count in driver.counts.items()), flush=True)
     return 0
 
 

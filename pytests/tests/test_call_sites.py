@@ -108,7 +108,7 @@ def test_a_function_in_two_parts(any_target, symbols):
 
 
 @pytest.mark.usefixtures("calls")
-def test_the_target_as_a_parent(loaded, symbols):
+def test_the_target_as_a_parent(loaded):
     """The target itself can be listed; it does not call itself."""
     loaded.write("add_parent", memevents.TARGET)
     assert loaded.read("parents", memevents.TARGET, "call_sites") == ""

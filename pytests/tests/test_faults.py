@@ -101,7 +101,7 @@ WRITES = [
 
 
 @pytest.mark.parametrize("name, data, back", WRITES)
-def test_write(loaded, nth, cgroup, originals, record_property, name, data, back):
+def test_write(loaded, nth, cgroup, record_property, name, data, back):
     """Each write to each switch, with every fault it can have."""
     if data == b"1" and name == "enabled":
         loaded.write("enabled", "0")
@@ -179,16 +179,16 @@ def other_parent(symbols):
     return next(name for name in symbols.listable() if name not in (SHOW, LOCAL_SHOW, TARGET))
 
 
-@pytest.mark.parametrize("calls", [False, True])
-def test_add_parent(loaded, nth, symbols, record_property, calls):
+@pytest.mark.parametrize("is_caller", [False, True])
+def test_add_parent(loaded, nth, symbols, record_property, is_caller):
     """A parent that could not be listed has no row, no directory and no memory.
 
-    calls: one that calls the target, or one that does not?
+    is_caller: does it call the target?
     """
-    name = LOCAL_SHOW if calls else other_parent(symbols)
+    name = LOCAL_SHOW if is_caller else other_parent(symbols)
     data = name.encode()
     with loaded.writer("add_parent") as add, loaded.writer("remove_parent") as remove:
-        if calls:
+        if is_caller:
             whole(remove, data)
         before = snapshot(loaded)
         whole(add, data)

@@ -10,34 +10,34 @@ from pytests.lib.fuzz import fuzzer, generate
 
 
 @pytest.fixture
-def machine(hook, cgroup, parent_cgroup, originals):
+def driver(hook, cgroup, parent_cgroup, originals):
     """The module under the fuzzer's hands."""
     with memcg.below(parent_cgroup, "outside") as outside:
-        machine = fuzzer.Machine(generate.Names(cgroup, outside), cgroup, originals)
-        yield machine
-        machine.stop()
+        driver = fuzzer.Driver(generate.Names(cgroup, outside), cgroup, originals)
+        yield driver
+        driver.stop()
 
 
-def test_the_module_does_what_the_model_says(machine, record_property):
+def test_the_module_does_what_the_model_says(driver, record_property):
     """Each write has the predicted result, and a refused one changes nothing.
 
     MEMEVENTS_SEED picks another sequence.
     """
     seed = int(os.environ.get("MEMEVENTS_SEED", "1"))
-    fuzzer.fuzz(machine, seed, scale.scaled(3000))
-    for what, count in machine.counts.items():
+    fuzzer.fuzz(driver, seed, scale.scaled(3000))
+    for what, count in driver.counts.items():
         record_property(what, count)
-    assert machine.counts["refused"] > machine.counts["writes"] // 10
-    assert machine.counts["refused"] < machine.counts["writes"]
+    assert driver.counts["refused"] > driver.counts["writes"] // 10
+    assert driver.counts["refused"] < driver.counts["writes"]
 
 
-def test_parameters(machine, record_property):
+def test_parameters(driver, record_property):
     """Loading with any parameters gives the predicted result; a refused one leaves nothing."""
-    generator = generate.Generator(2, machine.model)
+    generator = generate.Generator(2, driver.model)
     for _ in range(max(20, scale.scaled(30))):
-        machine.run(generator.load())
-    record_property("loads", machine.counts["loads"])
-    assert machine.counts["loads refused"]
+        driver.run(generator.load())
+    record_property("loads", driver.counts["loads"])
+    assert driver.counts["loads refused"]
 
 
 def test_seeking(loaded):

@@ -58,7 +58,7 @@ def hook(any_target, route):
         yield hook
 
 
-def test_call_sites(hook, route, symbols):
+def test_call_sites(hook, route):
     """A line with `tail`, at the very jump."""
     (address, offset, kind), = sites(hook, route.jumps)
     row = hook.stats()[route.jumps]

@@ -73,7 +73,7 @@ def test_nothing_listed(hook):
 
 
 @pytest.mark.livepatch
-def test_a_livepatched_parent_that_calls_the_target(loaded, cgroup, originals):
+def test_a_livepatched_parent_that_calls_the_target(loaded, cgroup):
     """The call stands in the patch's own text: it is others', which `why` says once one came."""
     peers.load(peers.LIVEPATCH, symbol=SHOW, parent="Y", calls="Y")
     assert cgroup.read_events().startswith(b"low 0\n")

@@ -66,7 +66,7 @@ def costs(lines):
     Returns:
         {"read": instructions of a read with no hook,
          "module": {name: extra instructions a read}, "alternatives": the same,
-         "left out": [which peer is not there, and why]}
+         "left out": [which alternative is not there, and why]}
     """
     reads = {words[1]: [float(word) for word in words[2:]]
              for words in map(str.split, lines) if words[0] == "read"}

@@ -44,7 +44,7 @@ ls -d /sys/module/memevents_hook /sys/kernel/debug/memevents_hook || true
 
 
 @dataclass(frozen=True)
-class Boot:
+class PackagedBoot:
     """A guest.
 
     name: for its files.
@@ -61,22 +61,23 @@ class Boot:
     secure: bool = False
 
 
-PLAIN = Boot("guest", INSTALL + MODPROBE, (
+PLAIN = PackagedBoot("guest", INSTALL + MODPROBE, (
     r"^memory.events: This is from __memory_events_show_new$",
     r"^memory.events.local: low 0$",
     r"^memory_events_local_show .* N +1 +0$",
     r"^memory_events_show .* Y +1 +1$",
     r"^after: low 0$",
 ))
-ENFORCING = Boot("enforcing", INSTALL + REFUSED, (
+ENFORCING = PackagedBoot("enforcing", INSTALL + REFUSED, (
     r"could not insert module module/unsigned\.ko: Key was rejected by service$",
     r"could not insert module module/memevents_hook\.ko\.xz: Key was rejected by service$",
     r"could not insert 'memevents_hook': Key was rejected by service$",
     r"cannot access '/sys/module/memevents_hook'",
     r"cannot access '/sys/kernel/debug/memevents_hook'",
 ), line="module.sig_enforce=1")
-SECURE = Boot("secure-boot", INSTALL + "exec python3 -m pytests.programs.boots.secure_boot\n",
-              secure=True)
+SECURE = PackagedBoot("secure-boot",
+                      INSTALL + "exec python3 -m pytests.programs.boots.secure_boot\n",
+                      secure=True)
 
 
 def _firmware(root, variables, folder):

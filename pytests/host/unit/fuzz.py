@@ -37,7 +37,7 @@ class Names:
 
 
 class Played:
-    """In the place of fuzzer.Machine: follows the model, but for what wrong(command, model) says.
+    """In the place of fuzzer.Driver: follows the model, but for what wrong(command, model) says.
 
     It raises what that returns, unless it is None.
     """
@@ -91,7 +91,7 @@ def nothing(*_):
 
 
 def fuzzed(wrong, writes=20000):
-    """Fuzz until the machine differs; return the report's lines."""
+    """Fuzz until there is a difference; return the report's lines."""
     try:
         fuzzer.fuzz(Played(wrong), 1, writes)
     except Difference as error:
@@ -109,10 +109,10 @@ class FuzzTest(unittest.TestCase):
     """What is run, and what is looked at."""
 
     def test_no_difference(self):
-        machine = Played(nothing)
-        fuzzer.fuzz(machine, 1, 300)
-        self.assertEqual(machine.calls[-2:], ["look", "stop"])
-        self.assertGreaterEqual(machine.counts["writes"], 300)
+        driver = Played(nothing)
+        fuzzer.fuzz(driver, 1, 300)
+        self.assertEqual(driver.calls[-2:], ["look", "stop"])
+        self.assertGreaterEqual(driver.counts["writes"], 300)
 
     def test_every_kind_of_file_gets_pieces(self):
         generator = Generator(1, Model(Names()))
@@ -151,12 +151,12 @@ class ReplayTest(unittest.TestCase):
         return fuzzer.shrink(lambda: Played(wrong), commands)
 
     def test_replay(self):
-        machine = Played(a_long_reset)
+        driver = Played(a_long_reset)
         with self.assertRaises(Difference):
-            fuzzer.replay(machine, json.loads(fuzzed(a_long_reset)[-1]))
-        machine = Played(nothing)
-        fuzzer.replay(machine, [["read", SHOW]])
-        self.assertEqual(machine.calls, ["start", ["load", {}], ["read", SHOW], "look", "stop"])
+            fuzzer.replay(driver, json.loads(fuzzed(a_long_reset)[-1]))
+        driver = Played(nothing)
+        fuzzer.replay(driver, [["read", SHOW]])
+        self.assertEqual(driver.calls, ["start", ["load", {}], ["read", SHOW], "look", "stop"])
 
     def test_one_command(self):
         commands = json.loads(fuzzed(a_long_reset)[-1])

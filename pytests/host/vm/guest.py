@@ -128,11 +128,6 @@ class Guest:
         self._rest = b""
         self._pid = None
 
-    @property
-    def ready(self):
-        """Whether the guest came so far as to start its command."""
-        return self._ready
-
     def run(self):
         """Boot, run the command, power off.
 

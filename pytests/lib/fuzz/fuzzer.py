@@ -12,12 +12,15 @@ from pytests.lib.memevents import LOCAL_SHOW, SHOW
 #: Writes between two looks at the whole tree; and between two loads with other parameters.
 LOOK_EVERY, LOAD_EVERY = 500, 5000
 
+#: How many shorter lists of commands shrink() replays.
+TRIES = 200
+
 
 class Difference(AssertionError):
     """The module did something else than the model says."""
 
 
-class Machine:
+class Driver:
     """The module on this machine, driven by commands, checked after each of them.
 
     cgroup: a memcg.Cgroup; originals: what it reads, unhooked, as (events, local).
@@ -224,7 +227,7 @@ def as_shell(command):
         words = [_escaped(f'{name}="{value}"'.encode("latin-1"),
                           lambda byte: 0x20 <= byte < 0x7f and chr(byte) not in "\\'")
                  for name, value in command[1].items()]
-        # Where it is refused the machine goes on with the defaults.
+        # Where it is refused the driver goes on with the defaults.
         return " ".join(["rmmod memevents_hook; insmod memevents_hook.ko",
                          *(f"$'{word}'" for word in words), "|| insmod memevents_hook.ko"])
     _, manner, name, pieces, offset = command
@@ -234,18 +237,18 @@ def as_shell(command):
     return " && ".join(lines) + f"  # {manner}, offset {offset}"
 
 
-def fuzz(machine, seed, writes, say=lambda text: None):
+def fuzz(driver, seed, writes, say=lambda text: None):
     """Make that many writes of a seed's.
 
     Raises Difference: its text says how to get there again.
     """
-    generator = Generator(seed, machine.model)
+    generator = Generator(seed, driver.model)
     since_load = []
     next_look = next_load = 0
     try:
-        machine.start()
-        while machine.counts["writes"] < writes:
-            done = machine.counts["writes"]
+        driver.start()
+        while driver.counts["writes"] < writes:
+            done = driver.counts["writes"]
             if done >= next_load:
                 next_load = done + LOAD_EVERY
                 command = generator.load()
@@ -254,18 +257,18 @@ def fuzz(machine, seed, writes, say=lambda text: None):
             if command[0] == "load":
                 since_load = []
             since_load.append(command)
-            machine.run(command)
+            driver.run(command)
             if done >= next_look:
                 next_look = done + LOOK_EVERY
-                machine.look()
-                say(f"{done} writes, {machine.counts['refused']} refused")
-        machine.look()
-        machine.stop()
+                driver.look()
+                say(f"{done} writes, {driver.counts['refused']} refused")
+        driver.look()
+        driver.stop()
     except Exception as error:
-        raise Difference(report(error, seed, machine, since_load)) from error
+        raise Difference(report(error, seed, driver, since_load)) from error
 
 
-def report(error, seed, machine, commands):
+def report(error, seed, driver, commands):
     """Return what a person needs to get to the error again, in printable ASCII.
 
     The last line is the commands in JSON.
@@ -274,33 +277,35 @@ def report(error, seed, machine, commands):
     what = _escaped(f"{error}".encode(errors="backslashreplace"),
                     lambda byte: 0x20 <= byte < 0x7f or byte == 0x0a)
     return "\n".join([
-        what, f"seed {seed}, after {machine.counts}; {len(commands)} commands since the load"
+        what, f"seed {seed}, after {driver.counts}; {len(commands)} commands since the load"
         f"{', the last 20' if len(shown) < len(commands) else ''}:",
         *(as_shell(command) for command in shown),
         "to be replayed (python3 -m pytests.programs.fuzz --replay FILE):", json.dumps(commands),
     ])
 
 
-def replay(machine, commands):
+def replay(driver, commands):
     """Run the commands of a report; raises Difference where the module still differs."""
-    machine.start()
+    driver.start()
     for command in commands:
-        machine.run(command)
-    machine.look()
-    machine.stop()
+        driver.run(command)
+    driver.look()
+    driver.stop()
 
 
-def shrink(make_machine, commands, tries=200):
+def shrink(make_driver, commands):
     """Return a shorter list of commands that still makes the module differ from the model."""
+    tries = TRIES
+
     def differs(candidate):
-        machine = make_machine()
+        driver = make_driver()
         try:
-            replay(machine, candidate)
+            replay(driver, candidate)
         except Exception:       # as fuzz() takes it: a file that reads as nonsense, an errno
             return True
         finally:
             try:
-                machine.stop()
+                driver.stop()
             except (Difference, OSError):
                 pass
         return False

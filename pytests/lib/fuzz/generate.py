@@ -17,6 +17,8 @@ BLANKS = [b" ", b"\t", b"\n", b"\v", b"\f", b"\r", b"  \n"]
 NASTY = [b"\0", b"\xa0", b"\x7f", b"\x01", b"\xff", b"\x1b[2J", b"%s%n", b"../", b",", b"\\", b'"']
 LENGTHS = [0, 1, 2, 7, 63, 64, 126, 127, 128, 129, 255, 256, 511, 512, 513, 1023, PAGE - 1, PAGE,
            PAGE + 1, 2 * PAGE, 65536]
+#: How many functions the fuzzer lists and unlists.
+POOL = 40
 OFFSETS = [0, 1, 3, 127, PAGE - 1, PAGE, PAGE + 1, 1 << 20, (1 << 31) - 1, 1 << 32, 1 << 40]
 
 
@@ -24,16 +26,15 @@ class Names:
     """The kernel's symbols by what adding them must give. Costs one reading of kallsyms.
 
     cgroup, outside: the memcg.Cgroup that is read, and one that has nothing to do with it.
-    pool: how many functions the fuzzer lists and unlists.
     """
 
-    def __init__(self, cgroup, outside, pool=40):
+    def __init__(self, cgroup, outside):
         self.cgroup, self.reader = cgroup.path, memcg.own_path()
         self.cgroups = sorted({"/", self.cgroup, self.cgroup.rpartition("/")[0] or "/",
                                self.reader, outside.path})
         symbols = kernel_symbols.running()
         listable = symbols.listable()
-        self.good = [SHOW, LOCAL_SHOW] + [next(listable) for _ in range(pool)]
+        self.good = [SHOW, LOCAL_SHOW] + [next(listable) for _ in range(POOL)]
         kinds = {name: 0 for name in self.good}
         # Data that no kprobe will take, wherever it lies.
         self.data = [name for name in ("jiffies", "init_task", "saved_command_line", "linux_banner")

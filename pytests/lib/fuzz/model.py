@@ -129,16 +129,15 @@ class Model:
     # Loading
 
     def load(self, parameters):
-        """Start anew, with these parameters: {name: bytes; None for a name without value}.
+        """Start anew, with these parameters: {name: bytes}.
 
         Raises Refused, with every errno that some item of the lists calls for.
         """
         fresh = Model(self.names)
         wrong = set()
         if "enabled" in parameters:
-            value = parameters["enabled"]
             try:
-                fresh.enabled = value is None or parse_boolean(value)
+                fresh.enabled = parse_boolean(parameters["enabled"])
             except Refused as refused:
                 wrong.update(refused.errnos)
         for name in ("only", "readers"):

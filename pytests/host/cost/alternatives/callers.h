@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The callers whose calls a peer redirects: given as ranges, searched one by one. */
+/* The callers whose calls an alternative redirects: given as ranges, searched one by one. */
 #ifndef _BENCH_CALLERS_H
 #define _BENCH_CALLERS_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What a peer runs in the target's place: the module's own replacement, without
- * a banner. So they differ in how a call gets there, and in nothing else.
+ * What an alternative runs in the target's place: the module's own replacement,
+ * without a banner. So they differ in how a call gets there, and in nothing else.
  */
 #ifndef _BENCH_REPLACEMENT_H
 #define _BENCH_REPLACEMENT_H
