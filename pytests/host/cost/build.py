@@ -20,8 +20,6 @@ APPLETS = (
     "tail", "test", "tr", "true", "uname", "wc",
 )
 
-CROSS = {"arm64": "aarch64-linux-gnu-"}
-
 # Folders with a Kbuild, in the order they are built. The alternatives use the module's headers.
 MODULES = ("module", "no_trace", "pytests/host/cost/alternatives")
 
@@ -69,7 +67,7 @@ def _make(kernel, release, sysroot, work):
     """
     gcc = release.compiler
     if kernel.arch != machine.arch():
-        gcc = CROSS[kernel.arch] + gcc
+        gcc = f"{roots.TRIPLETS[kernel.arch]}-{gcc}"
     script = (
         "set -e;"
         f" for folder in {' '.join(MODULES)}; do"

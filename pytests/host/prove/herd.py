@@ -1,7 +1,6 @@
 """herd7 and the kernel's memory model, both of one suite: a model is for one version of herd7."""
 
 import re
-import shutil
 
 from pytests.host.vm import cache, linux_source, roots
 from pytests.host.vm.chroot import run_in
@@ -13,17 +12,10 @@ _COMPLAINT = re.compile(r'^(?:Warning: |Fatal: )?File "/mnt/(?P<name>[^"]+)\.lit
                         re.MULTILINE)
 
 
-def _fetch_model(folder):
-    """Take the memory model out of the suite's linux-source package."""
-    unpacked = folder.with_name(folder.name + ".source")
-    linux_source.unpack(roots.HERD.suite, unpacked, [MODEL])
-    shutil.move(unpacked / "linux" / MODEL, folder)
-    cache.remove(unpacked)
-
-
 def _model():
     """The folder with linux-kernel.cfg, fetched if it is missing."""
-    return cache.item(f"memory-model-{roots.HERD.suite}", _fetch_model)
+    return cache.item(f"memory-model-{roots.HERD.suite}",
+                      lambda folder: linux_source.take(roots.HERD.suite, MODEL, folder))
 
 
 def answers(folder):

@@ -15,7 +15,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from unittest import mock
 
-from pytests.host.vm import archive, cache, guest, in_guest, kernels, progress
+from pytests.host.vm import archive, cache, guest, in_guest, kernels, linux_source, progress
 from pytests.host.vm.errors import GuestLost, HarnessError
 from pytests.host.vm.guest import Acceleration, Guest
 
@@ -178,6 +178,30 @@ class ProgressTest(unittest.TestCase):
         self.assertIn(f"{progress.CLEAR}7.3         one\n7.3         two\n{progress.CLEAR}6.1: ",
                       text)
         self.assertTrue(text.endswith(f"{progress.CLEAR}6.1         building: 0 s\n"), text)
+
+
+class LinuxSourceTest(unittest.TestCase):
+    """What is taken out of the kernel's source; its package is played."""
+
+    def take(self, *files):
+        """Take the folder tools/model; returns (what was asked for, what is there)."""
+        asked = []
+
+        def unpack(suite, folder, parts):
+            asked.extend(parts)
+            (folder / "linux" / "tools" / "model").mkdir(parents=True)
+            (folder / "linux" / "tools" / "model" / "cfg").touch()
+
+        with tempfile.TemporaryDirectory() as top, \
+                mock.patch.object(linux_source, "unpack", unpack):
+            linux_source.take("trixie", "tools/model", Path(top) / "taken", files)
+            return asked, sorted(str(path.relative_to(top)) for path in Path(top).rglob("*"))
+
+    def test_a_folder(self):
+        self.assertEqual(self.take(), (["tools/model"], ["taken", "taken/cfg"]))
+
+    def test_files(self):
+        self.assertEqual(self.take("cfg", "def")[0], ["tools/model/cfg", "tools/model/def"])
 
 
 class GuestTest(unittest.TestCase):

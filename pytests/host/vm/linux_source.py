@@ -1,6 +1,7 @@
 """The kernel's source as its suite has it: the package linux-source."""
 
 import re
+import shutil
 
 from . import cache, machine
 from .archive import Archive
@@ -24,3 +25,18 @@ def unpack(suite, folder, parts=()):
     run(["tar", "-x", "-C", folder, "-f", folder / "usr" / "src" / f"{package}.tar.xz",
          *(f"{package}/{part}" for part in parts)])
     (folder / package).rename(folder / "linux")
+
+
+def take(suite, part, folder, files=()):
+    """Make a folder of the source of a suite's kernel the folder given.
+
+    Args:
+        files: which of the files in it are wanted; all if empty.
+
+    Raises:
+        HarnessError: as unpack().
+    """
+    unpacked = folder.with_name(folder.name + ".source")
+    unpack(suite, unpacked, [f"{part}/{name}" for name in files] or [part])
+    shutil.move(unpacked / "linux" / part, folder)
+    cache.remove(unpacked)

@@ -49,7 +49,8 @@ def _usable(*folders):
 KBUILD = ("base-files", "bash", "dash", "coreutils", "diffutils", "findutils", "gawk", "grep",
           "kmod", "make", "perl", "python3", "sed", "libc6-dev")
 
-CROSS_SUFFIX = {"arm64": "-aarch64-linux-gnu"}
+# What the tools of a cross compiler have before their names, and its package behind its own.
+TRIPLETS = {"arm64": "aarch64-linux-gnu"}
 
 
 def toolchain(kernel, compiler, libraries):
@@ -60,7 +61,7 @@ def toolchain(kernel, compiler, libraries):
         libraries: the packages that the kernel's build tools need.
     """
     if kernel.arch != machine.arch():
-        compiler += CROSS_SUFFIX[kernel.arch]
+        compiler += f"-{TRIPLETS[kernel.arch]}"
     return Recipe(f"toolchain-{kernel.base_suite}-{compiler}", kernel.base_suite, machine.arch(),
                   (*KBUILD, compiler, *sorted(libraries)), _usable("mnt"))
 
@@ -76,7 +77,7 @@ def strip(kernel):
     Guests unpack what they boot into, and tests read a module's file with every load: of a stock
     kernel's modules nine tenths are DWARF.
     """
-    prefix = "" if kernel.arch == machine.arch() else CROSS_SUFFIX[kernel.arch][1:] + "-"
+    prefix = "" if kernel.arch == machine.arch() else TRIPLETS[kernel.arch] + "-"
     return f"{'llvm-' if kernel.compiler == 'clang' else prefix}strip --strip-debug"
 
 
