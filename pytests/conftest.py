@@ -13,9 +13,6 @@ from pytests.lib import symbols as symbols_module        # noqa: E402
 from pytests.lib import tracing                          # noqa: E402
 from pytests.lib.unsupported import Unsupported          # noqa: E402
 
-#: Exit status of a session ended because the kernel is no longer to be trusted.
-EXIT_SPLAT = 70
-
 _splats = []
 
 
@@ -58,7 +55,7 @@ def pytest_sessionfinish(session):
     if not session.config.option.collectonly:
         tracing.remove_instance()
     if _splats:
-        session.exitstatus = EXIT_SPLAT
+        session.exitstatus = kernel_log_module.EXIT_SPLAT
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -146,11 +143,26 @@ def parent_cgroup(_pressed):
     return _pressed[0]
 
 
+@pytest.fixture
+def sibling(parent_cgroup):
+    """A cgroup beside `cgroup`, without a past, that no task is in."""
+    with memcg.below(parent_cgroup, "sibling") as sibling:
+        yield sibling
+
+
 @pytest.fixture(scope="session")
 def originals(cgroup):
     """What the running kernel itself prints: (memory.events, memory.events.local) of `cgroup`."""
     assert memevents.traced() is None, memevents.traced()
     return cgroup.read_events(), cgroup.read_local()
+
+
+@pytest.fixture
+def files(cgroup, originals):
+    """Both files for Readers: the switch decides about memory.events alone."""
+    events, local = originals
+    return [(cgroup.events, {0: events, 1: memevents.BANNER_LINE + events}),
+            (cgroup.local, {0: local, 1: local})]
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ import subprocess
 
 from pytests.lib import btf, memevents, peer, scale
 from pytests.lib.memevents import LOCAL_SHOW, SHOW, TARGET, TRACEFS
+from pytests.lib.tracing import PERF_EVENT_OPEN
 from pytests.lib.unsupported import Unsupported
 
 #: What reading the files runs through, for set_ftrace_filter.
@@ -242,7 +243,6 @@ def _runs(loaded):
 
 # perf
 
-_PERF_EVENT_OPEN = {"x86_64": 298, "aarch64": 241}
 _SOFTWARE, _CPU_CLOCK = 1, 0
 _SAMPLE_IP, _SAMPLE_CALLCHAIN = 1 << 0, 1 << 5
 _PAGES = 64
@@ -263,7 +263,7 @@ def sampler():
                              _SAMPLE_IP | _SAMPLE_CALLCHAIN, 0, flags, 0, 0, 0, 0)
     attributes += bytes(72 - len(attributes))
     buffer = ctypes.create_string_buffer(attributes, len(attributes))
-    fd = _libc.syscall(_PERF_EVENT_OPEN[platform.machine()], buffer, 0, -1, -1, 0)
+    fd = _libc.syscall(PERF_EVENT_OPEN[platform.machine()], buffer, 0, -1, -1, 0)
     if fd < 0:
         error = ctypes.get_errno()
         if error not in (errno.ENOSYS, errno.ENOENT, errno.EOPNOTSUPP):

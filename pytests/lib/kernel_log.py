@@ -9,6 +9,9 @@ Record.__doc__ = "A record of /dev/kmsg: its level (0-7), its number, its text w
 
 PREFIX = "memevents_hook: "
 
+#: Exit status of a pytest session that is ended because the kernel is no longer to be trusted.
+EXIT_SPLAT = 70
+
 #: Kernel log level KERN_CRIT: this and below is worse than an error.
 CRITICAL = 2
 

@@ -131,34 +131,21 @@ def pressed():
     Raises NoMemoryController where the machine has none, and AssertionError
     where the kernel did not kill.
     """
-    top = mount_point()
-    _delegate(top)
-    folder = os.path.join(top, f"{PREFIX}{os.getpid()}")
-    leaf = os.path.join(folder, "leaf")
-    os.mkdir(folder)
-    try:
-        _delegate(folder)
-        os.mkdir(leaf)
-        _press(leaf)
-        yield Cgroup(folder), Cgroup(leaf)
-    finally:
-        for path in (leaf, folder):
-            if os.path.isdir(path):
-                memevents.wait_for(lambda: _empty(path), f"{path} is empty")
-                os.rmdir(path)
+    top = Cgroup(mount_point())
+    _delegate(top.folder)
+    with below(top, f"{PREFIX}{os.getpid()}") as parent:
+        _delegate(parent.folder)
+        with below(parent, "leaf") as leaf:
+            _press(leaf.folder)
+            yield parent, leaf
 
 
 @contextlib.contextmanager
 def child(parent):
     """Yield a second Cgroup below parent, without a past: for `push_over_max`."""
-    folder = os.path.join(parent.folder, "child")
-    os.mkdir(folder)
-    try:
-        _limit(folder)
-        yield Cgroup(folder)
-    finally:
-        memevents.wait_for(lambda: _empty(folder), f"{folder} is empty")
-        os.rmdir(folder)
+    with below(parent, "child") as cgroup:
+        _limit(cgroup.folder)
+        yield cgroup
 
 
 @contextlib.contextmanager

@@ -23,6 +23,8 @@ TARGET = "__memory_events_show"
 SHOW = "memory_events_show"
 LOCAL_SHOW = "memory_events_local_show"
 BANNER = "This is from __memory_events_show_new"
+#: The replacement's first line, as it is read.
+BANNER_LINE = BANNER.encode() + b"\n"
 
 #: The top of the project.
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -267,9 +269,27 @@ class Hook:
             words.append(f'{name}="{value}"')
         insmod(self.ko, " ".join(words))
 
+    def load_refused(self, log, number, **parameters):
+        """Assert that a load fails with errno number, says why in one line, and leaves nothing.
+
+        log: a KernelLog. Returns the line, without the module's prefix.
+        """
+        mark = log.mark()
+        with expect_errno(number, str(parameters)[:60]):
+            self.load(**parameters)
+        left = leftovers()
+        assert not left, (left, parameters)
+        lines = log.module_lines(mark)
+        assert len(lines) == 1, (lines, parameters)
+        return lines[0]
+
     def unload(self):
         """Unload the module; raises OSError."""
         rmmod(self.name)
+
+    def refcount(self):
+        """Return how often the module is in use."""
+        return int(read_file(f"/sys/module/{self.name}/refcnt"))
 
     @property
     def loaded(self):

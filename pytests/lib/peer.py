@@ -130,14 +130,15 @@ def unload_all():
         unload(name)
 
 
-def kprobe_on_ftrace(symbol=None):
-    """Whether the kprobe on symbol goes through ftrace: only then does it take IPMODIFY.
+def need_ipmodify(name):
+    """Raise Unsupported where a holder, which is loaded, has not taken IPMODIFY.
 
-    symbol: what load() has it take where none is given.
+    A kprobe does where it goes through ftrace.
     """
-    symbol = symbol or memevents.hooked()[0]
+    if name != KPROBE:
+        return
     path = os.path.join(memevents.DEBUGFS, "kprobes", "list")
     for line in memevents.read_file(path).decode().splitlines():
-        if f" {symbol}+" in line:
-            return "[FTRACE]" in line
-    return False
+        if f" {memevents.hooked()[0]}+" in line and "[FTRACE]" in line:
+            return
+    raise Unsupported("kprobes do not go through ftrace here (CONFIG_KPROBES_ON_FTRACE)")

@@ -10,6 +10,14 @@ HEADINGS = [r"#(?= )( only=/.*)?( readers=/.*)?", r"# times( \S+=\d+)+"]
 COLUMNS = ["parent", "start", "end", "redirect", "hits", "redirected"]
 
 
+def headings(hook):
+    """Return the lines of stats about the scope and the budgets: none where neither is set."""
+    text = hook.read("stats")
+    check_format(text)
+    _, *lines, _ = [line for line in text.splitlines() if line.startswith("#")]
+    return lines
+
+
 def check_format(text, inlined=None):
     """Assert the form of the whole text; return the stats.
 

@@ -12,8 +12,9 @@ from pytests.lib import memevents
 
 SYSTEM, EVENT = "memevents_hook", "memevents_route"
 FOLDER = os.path.join("events", SYSTEM, EVENT)
-#: system call number, event type and ioctl of perf
-_PERF_EVENT_OPEN = {"x86_64": 298, "aarch64": 241}
+#: perf's system call number
+PERF_EVENT_OPEN = {"x86_64": 298, "aarch64": 241}
+#: event type and ioctl of perf
 _PERF_TYPE_TRACEPOINT = 2
 _PERF_EVENT_IOC_SET_FILTER = 0x40082406
 
@@ -107,7 +108,7 @@ def perf_counter(condition=None):
     # struct perf_event_attr in its first version: type, size, config; the rest is zero.
     attributes = struct.pack("<IIQ48x", _PERF_TYPE_TRACEPOINT, 64, int(number))
     libc = ctypes.CDLL(None, use_errno=True)
-    fd = libc.syscall(_PERF_EVENT_OPEN[platform.machine()], attributes, 0, -1, -1, 0)
+    fd = libc.syscall(PERF_EVENT_OPEN[platform.machine()], attributes, 0, -1, -1, 0)
     if fd < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     try:

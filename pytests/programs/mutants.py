@@ -16,9 +16,7 @@ import subprocess
 import sys
 
 from pytests.lib import memevents
-
-#: Exit status of a session ended because the kernel is no longer to be trusted.
-EXIT_SPLAT = 70
+from pytests.lib.kernel_log import EXIT_SPLAT
 
 #: What the sound module has to pass.
 SOUND = "test_defaults"

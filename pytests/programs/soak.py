@@ -11,7 +11,7 @@ import sys
 import time
 
 from pytests.lib import kernel_log, memcg, memevents
-from pytests.lib.memevents import BANNER, LOCAL_SHOW, SHOW
+from pytests.lib.memevents import BANNER_LINE, LOCAL_SHOW, SHOW
 from pytests.lib.readers import Readers, every_cpu
 from pytests.programs.churn import Churn
 
@@ -19,7 +19,6 @@ READERS = 2 * len(every_cpu())
 # They run all the time, so that a switch would mostly wait for them to let it run.
 NICE = 10
 SAY_AFTER = 60.0    # seconds
-LINE = BANNER.encode() + b"\n"
 
 
 class Soak:
@@ -31,7 +30,7 @@ class Soak:
         self._parent = parent
         self.hook = memevents.Hook()
         self._events, self._local = cgroup.read_events(), cgroup.read_local()
-        self._files = [(cgroup.events, {0: self._events, 1: LINE + self._events}),
+        self._files = [(cgroup.events, {0: self._events, 1: BANNER_LINE + self._events}),
                        (cgroup.local, {0: self._local, 1: self._local})]
 
     def _steps(self, count):

@@ -11,14 +11,13 @@ import random
 import pytest
 
 from pytests.lib import btf, company, memevents, peer, scale
-from pytests.lib.memevents import BANNER, LOCAL_SHOW, SHOW, TARGET
+from pytests.lib.memevents import BANNER_LINE, LOCAL_SHOW, SHOW, TARGET
 from pytests.lib.readers import Readers
 from pytests.lib.symbols import module_function
 
 #: The one that prints the banner goes on in the other.
 REPLACEMENTS = ("memory_events_with_banner", "memory_events_replacement")
 
-LINE = BANNER.encode() + b"\n"
 READS = 20
 
 #: On arm64 a probe at a function's start comes before ftrace's call there. A kretprobe has then put
@@ -42,7 +41,7 @@ class Watch:
         self._hits = 0
 
     def _read(self, enabled):
-        assert self._cgroup.read_events() == LINE * enabled + self._events
+        assert self._cgroup.read_events() == BANNER_LINE * enabled + self._events
         assert self._cgroup.read_local() == self._local
         self._hits += enabled
 
@@ -232,7 +231,7 @@ def test_tracers_come_and_go_under_readers(hook, cgroup, originals):
     if bpf_shares(hook):
         makers["fentry"] = company.fentry
     hook.load()
-    files = [(cgroup.events, dict.fromkeys((0, 1), LINE + originals[0])),
+    files = [(cgroup.events, dict.fromkeys((0, 1), BANNER_LINE + originals[0])),
              (cgroup.local, dict.fromkeys((0, 1), originals[1]))]
     there = {}
     with Readers(files) as readers, contextlib.ExitStack() as all_of_them:
@@ -289,7 +288,7 @@ def test_a_livepatched_parent(hook, cgroup, originals, patched, other, we_come_f
     def read(name):
         return cgroup.read_events() if name == SHOW else cgroup.read_local()
 
-    wanted = {SHOW: LINE + originals[0], LOCAL_SHOW: originals[1]}
+    wanted = {SHOW: BANNER_LINE + originals[0], LOCAL_SHOW: originals[1]}
     if we_come_first:
         hook.load()
         peer.load(peer.LIVEPATCH, symbol=patched, parent="Y")
@@ -339,7 +338,7 @@ def test_a_parents_livepatch_in_transition(hook, cgroup, originals, patched, oth
         before = hook.hits(patched), hook.hits(other)
         for _ in range(READS):
             # The banner goes where the redirect goes.
-            sent = {name: (LINE if enabled and redirect == name else b"") + plain[name]
+            sent = {name: (BANNER_LINE if enabled and redirect == name else b"") + plain[name]
                     for name in plain}
             assert read[patched]() == (b"livepatched 2\n" if livepatched else sent[patched])
             assert read[other]() == sent[other]

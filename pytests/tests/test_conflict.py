@@ -7,7 +7,7 @@ import os
 import pytest
 
 from pytests.lib import memevents, peer as peers
-from pytests.lib.memevents import BANNER, TARGET
+from pytests.lib.memevents import BANNER, BANNER_LINE, TARGET
 
 FTRACE_ENABLED = "/proc/sys/kernel/ftrace_enabled"
 
@@ -25,8 +25,7 @@ def held(peer):
     """A function that has a peer take the target; skips where that peer needs no IPMODIFY."""
     def take(name):
         peer(name)
-        if name == peers.KPROBE and not peers.kprobe_on_ftrace():
-            pytest.skip("kprobes do not go through ftrace here (CONFIG_KPROBES_ON_FTRACE)")
+        peers.need_ipmodify(name)
     return take
 
 
@@ -81,13 +80,13 @@ def test_the_other_is_refused_while_we_hold(loaded, peer, cgroup, originals, hol
     """EBUSY for whoever comes second, and we go on; off, we are no obstacle."""
     with memevents.expect_errno(errno.EBUSY):
         peer(holder)
-    assert cgroup.read_events() == BANNER.encode() + b"\n" + originals[0]
+    assert cgroup.read_events() == BANNER_LINE + originals[0]
     assert cgroup.read_local() == originals[1]
     loaded.write("enabled", "0")
     peer(holder)
     peers.unload(holder)
     loaded.write("enabled", "1")
-    assert cgroup.read_events() == BANNER.encode() + b"\n" + originals[0]
+    assert cgroup.read_events() == BANNER_LINE + originals[0]
     assert loaded.hits() == (2, 2)
 
 
@@ -95,11 +94,11 @@ def test_a_plain_kprobe_gets_on_with_us(loaded, peer, cgroup, originals):
     """Without a post_handler both work, in either order, and both count."""
     for _ in range(2):
         peer(peers.KPROBE, post="N")
-        assert cgroup.read_events() == BANNER.encode() + b"\n" + originals[0]
+        assert cgroup.read_events() == BANNER_LINE + originals[0]
         assert cgroup.read_local() == originals[1]
         loaded.write("enabled", "0")
         loaded.write("enabled", "1")
-        assert cgroup.read_events() == BANNER.encode() + b"\n" + originals[0]
+        assert cgroup.read_events() == BANNER_LINE + originals[0]
         assert cgroup.read_local() == originals[1]
         assert int(memevents.read_file("/sys/module/peer_kprobe/parameters/hits")) >= 2
         peers.unload(peers.KPROBE)
@@ -130,7 +129,7 @@ def test_ftrace_cannot_be_switched_off_under_us(loaded, cgroup, originals):
     finally:
         memevents.write_file(FTRACE_ENABLED, "1")
     assert info.value.errno in (errno.EBUSY, errno.EOPNOTSUPP)
-    assert cgroup.read_events() == BANNER.encode() + b"\n" + originals[0]
+    assert cgroup.read_events() == BANNER_LINE + originals[0]
     assert loaded.why()[TARGET] == "ok"
 
 
@@ -157,5 +156,5 @@ def test_switching_on_with_ftrace_off(hook, cgroup, originals):
         assert "ftrace_enabled" in hook.why()[TARGET]
         assert cgroup.read_events() == originals[0]
     hook.write("enabled", "1")
-    assert cgroup.read_events() == BANNER.encode() + b"\n" + originals[0]
+    assert cgroup.read_events() == BANNER_LINE + originals[0]
     assert cgroup.read_local() == originals[1]

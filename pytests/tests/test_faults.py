@@ -13,7 +13,7 @@ import re
 import pytest
 
 from pytests.lib import faults, kmemleak, memevents
-from pytests.lib.memevents import BANNER, LOCAL_SHOW, SHOW, TARGET
+from pytests.lib.memevents import BANNER, BANNER_LINE, LOCAL_SHOW, SHOW, TARGET
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -31,14 +31,9 @@ def nth():
         yield injector
 
 
-def refcount():
-    """Return the module's reference count."""
-    return int(memevents.read_file(f"/sys/module/{memevents.MODULE}/refcnt"))
-
-
 def snapshot(hook):
     """Return all that a failed write must leave as it is."""
-    return {**hook.state(), "refcount": refcount(), "traced": memevents.traced(),
+    return {**hook.state(), "refcount": hook.refcount(), "traced": memevents.traced(),
             "why": hook.read("why")}
 
 
@@ -307,7 +302,7 @@ def test_read(loaded, nth, name):
 
 def test_the_hooked_files_under_faults(loaded, nth, cgroup, originals):
     """A read of memory.events that fails is counted at most once; one that succeeds is whole."""
-    wanted = BANNER.encode() + b"\n" + originals[0]
+    wanted = BANNER_LINE + originals[0]
     got = []
     counted = 0
 
@@ -358,7 +353,7 @@ def test_load(hook, cgroup, originals, record_property, kind, first):
     varies, and which fault is the nth would with it.
     """
     events, local = originals
-    line = BANNER.encode() + b"\n"
+    line = BANNER_LINE
     since = 0
 
     def load():
@@ -375,7 +370,7 @@ def test_load(hook, cgroup, originals, record_property, kind, first):
 
     def done():
         assert hook.boolean("enabled")
-        assert refcount() == 0
+        assert hook.refcount() == 0
         assert cgroup.read_events() == events
         assert cgroup.read_local() == line + local
         hook.unload()

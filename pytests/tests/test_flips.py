@@ -3,17 +3,8 @@
 import pytest
 
 from pytests.lib import memcg, scale, tracing
-from pytests.lib.memevents import BANNER, LOCAL_SHOW, SHOW
+from pytests.lib.memevents import LOCAL_SHOW, SHOW
 from pytests.lib.readers import Readers, every_cpu
-
-LINE = BANNER.encode() + b"\n"
-
-
-@pytest.fixture
-def files(cgroup, originals):
-    """Both files for Readers: the switch decides about memory.events alone."""
-    events, local = originals
-    return [(cgroup.events, {0: events, 1: LINE + events}), (cgroup.local, {0: local, 1: local})]
 
 
 def test_redirect(loaded, files):
@@ -30,13 +21,6 @@ def test_redirect(loaded, files):
     assert 0 < redirected < hits
     assert loaded.hits(LOCAL_SHOW) == (readers.ended(1), 0)
     assert loaded.number("other_hits") == 0
-
-
-@pytest.fixture
-def other(parent_cgroup):
-    """A cgroup that nobody reads the files of, and where no reader is."""
-    with memcg.below(parent_cgroup, "other") as other:
-        yield other
 
 
 @pytest.fixture
@@ -61,15 +45,15 @@ def flip_scope(hook, files, name, paths):
     return hits, redirected
 
 
-def test_only(loaded, files, in_scope, other):
+def test_only(loaded, files, in_scope, sibling):
     """A scope that has the cgroup and one that has not: no answer of the old one once it is set."""
-    hits, redirected = flip_scope(loaded, files, "only", (other.path, in_scope["only"]))
+    hits, redirected = flip_scope(loaded, files, "only", (sibling.path, in_scope["only"]))
     assert 0 < redirected < hits
 
 
-def test_readers(loaded, files, in_scope, other):
+def test_readers(loaded, files, in_scope, sibling):
     """The same of who reads."""
-    hits, redirected = flip_scope(loaded, files, "readers", (other.path, in_scope["readers"]))
+    hits, redirected = flip_scope(loaded, files, "readers", (sibling.path, in_scope["readers"]))
     assert 0 < redirected < hits
 
 
@@ -82,9 +66,9 @@ def test_always_in_scope(loaded, files, in_scope, name):
 
 
 @pytest.mark.parametrize("name", ["only", "readers"])
-def test_never_in_scope(loaded, files, other, name):
+def test_never_in_scope(loaded, files, sibling, name):
     """Redirection comes and goes within a scope that has not the call: nobody sees the banner."""
-    loaded.write(name, other.path)
+    loaded.write(name, sibling.path)
     files = [(path, {0: texts[0], 1: texts[0]}) for path, texts in files]
     with Readers(files) as readers, loaded.writer(f"parents/{SHOW}/redirect") as write:
         for flip in range(scale.FLIPS_REDIRECT):

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from pytests.lib import memcg, memevents
-from pytests.lib.memevents import BANNER, LOCAL_SHOW, SHOW
+from pytests.lib.memevents import BANNER, BANNER_LINE, LOCAL_SHOW, SHOW
 
 
 def spellings(word):
@@ -219,7 +219,7 @@ def test_banner_refuses(loaded, cgroup, originals):
             loaded.write("banner", data)
         assert loaded.read("banner") == BANNER + "\n", short(data)
     assert loaded.state() == before
-    assert cgroup.read_events() == BANNER.encode() + b"\n" + originals[0]
+    assert cgroup.read_events() == BANNER_LINE + originals[0]
 
 
 def test_banner_whatever_the_offset(loaded):

@@ -7,6 +7,7 @@ import pytest
 
 from pytests.lib import capabilities, manual, memcg, memevents
 from pytests.lib.memevents import LOCAL_SHOW, SHOW
+from pytests.lib.stats import headings
 
 
 @pytest.fixture(scope="module")
@@ -88,10 +89,9 @@ def test_live_content(loaded, sections, cgroup, symbols):
 @pytest.mark.usefixtures("unguarded")
 def test_live_content_of_what_is_set(loaded, sections, cgroup, parent_cgroup):
     """A scope whose cgroups are there, or gone; budgets; a hold. `stats` has a line for each."""
-    def check(*headings):
+    def check(*wanted):
         check_live(loaded, sections)
-        lines = [line for line in loaded.read("stats").splitlines() if line.startswith("#")]
-        assert [line.split("=")[0] for line in lines[1:-1]] == list(headings)
+        assert [line.split("=")[0] for line in headings(loaded)] == list(wanted)
     times = sorted((SHOW, LOCAL_SHOW), key=lambda name: loaded.stats()[name].start)[0]
     with memcg.below(parent_cgroup, "gone") as gone, loaded.writer("hold") as hold:
         loaded.write("readers", gone.path)

@@ -111,18 +111,6 @@ def test_dmesg_names_target_and_parents(hook, kernel_log):
                    if re.search(rf"(?<!\w){name}(?!\w)", line)), (name, role, lines)
 
 
-def check_refused(hook, kernel_log, number, **parameters):
-    """Load must fail with that errno and one line in dmesg, and leave nothing; return the line."""
-    mark = kernel_log.mark()
-    with memevents.expect_errno(number, str(parameters)[:60]):
-        hook.load(**parameters)
-    left = memevents.leftovers()
-    assert not left, (left, parameters)
-    lines = kernel_log.module_lines(mark)
-    assert len(lines) == 1, (lines, parameters)
-    return lines[0]
-
-
 REFUSED_LISTS = [
     (errno.ENOENT, "no_such_symbol"),
     (errno.ENOENT, f"{SHOW},no_such_symbol"),
@@ -146,7 +134,7 @@ REFUSED_LISTS = [
 def test_refused_lists(hook, kernel_log, role):
     """A bad list fails the load: unknown, twice, empty item, blank inside, data, too long."""
     for number, value in REFUSED_LISTS:
-        line = check_refused(hook, kernel_log, number, **{role: value})
+        line = hook.load_refused(kernel_log, number, **{role: value})
         if "no_such_symbol" in value:
             assert "no_such_symbol" in line
     hook.load()
@@ -155,7 +143,7 @@ def test_refused_lists(hook, kernel_log, role):
 
 def test_refused_in_both_lists(hook, kernel_log):
     """One name in two explicit lists is a name given twice."""
-    assert SHOW in check_refused(hook, kernel_log, errno.EINVAL, redirect=SHOW, observe=SHOW)
+    assert SHOW in hook.load_refused(kernel_log, errno.EINVAL, redirect=SHOW, observe=SHOW)
 
 
 def test_refused_enabled(hook):
@@ -181,21 +169,21 @@ def test_refused_by_what_they_name(hook, kernel_log, symbols):
     """Code that is no function, a name of several functions, two names of one range."""
     for number, name in ((errno.EINVAL, symbols.entry_code()[0]),
                          (errno.ENOTUNIQ, symbols.duplicates()[0])):
-        assert name in check_refused(hook, kernel_log, number, redirect=name)
+        assert name in hook.load_refused(kernel_log, number, redirect=name)
     for first, second in symbols.aliases():
         try:
             hook.load(enabled=False, redirect=first)
         except OSError:
             continue    # for a reason of its own: it would prove nothing
         hook.unload()
-        line = check_refused(hook, kernel_log, errno.EINVAL, redirect=[first, second])
+        line = hook.load_refused(kernel_log, errno.EINVAL, redirect=[first, second])
         assert first in line and second in line
         return
     pytest.skip("this kernel has no two names for one function that ftrace knows")
 
 
 def check_target_refused(any_target, kernel_log, number, target, **parameters):
-    """The same, of what is to be the target."""
+    """Load must be refused for its target, with one line that names it; return the line."""
     mark = kernel_log.mark()
     with memevents.expect_errno(number, target):
         any_target.load(target=target, **parameters)
@@ -234,8 +222,8 @@ def test_a_target_that_ftrace_does_not_know(any_target, kernel_log, symbols):
 def test_as_many_parents_as_there_may_be(hook, symbols, kernel_log):
     """256 by parameters load; one more is ENOSPC."""
     names = symbols.some(255)
-    check_refused(hook, kernel_log, errno.ENOSPC,
-                  redirect=names[:130] + [SHOW], observe=names[130:] + [LOCAL_SHOW])
+    hook.load_refused(kernel_log, errno.ENOSPC,
+                      redirect=names[:130] + [SHOW], observe=names[130:] + [LOCAL_SHOW])
     hook.load(redirect=names[:129] + [SHOW], observe=names[129:254] + [LOCAL_SHOW])
     listed = roles(hook)
     assert len(listed) == 256

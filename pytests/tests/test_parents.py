@@ -9,12 +9,10 @@ import pytest
 
 from pytests.lib import kmemleak, memcg, memevents, peer as peers, scale, tracing
 from pytests.lib.kernel_text import kernel_bytes
-from pytests.lib.memevents import BANNER, LOCAL_SHOW, SHOW, TARGET
+from pytests.lib.memevents import BANNER_LINE, LOCAL_SHOW, SHOW, TARGET
 from pytests.lib.readers import Readers
 from pytests.lib.stats import check_format
 from pytests.lib.symbols import blacklist, module_functions
-
-LINE = BANNER.encode() + b"\n"
 
 
 def test_added_as_observed(loaded, symbols):
@@ -47,7 +45,7 @@ def test_routing_follows_the_list(hook, cgroup, originals):
     assert cgroup.read_events() == originals[0]
     assert hook.hits() == (1, 0)
     hook.write(f"parents/{SHOW}/redirect", "1")
-    assert cgroup.read_events() == LINE + originals[0]
+    assert cgroup.read_events() == BANNER_LINE + originals[0]
     assert hook.hits() == (2, 1)
     hook.write("remove_parent", SHOW)
     assert not os.path.exists(hook.path("parents", SHOW))
@@ -64,7 +62,7 @@ def test_add_while_off(hook, cgroup, originals):
     hook.write("add_parent", SHOW)
     hook.write(f"parents/{SHOW}/redirect", "1")
     hook.write("enabled", "1")
-    assert cgroup.read_events() == LINE + originals[0]
+    assert cgroup.read_events() == BANNER_LINE + originals[0]
     assert cgroup.read_local() == originals[1]
     assert hook.number("other_hits") == memevents.others(1)
 
@@ -249,13 +247,6 @@ def test_a_name_of_several_functions(loaded, symbols):
 # A full list
 
 @pytest.fixture
-def files(cgroup, originals):
-    """Both files for Readers: the switch decides about memory.events alone."""
-    events, local = originals
-    return [(cgroup.events, {0: events, 1: LINE + events}), (cgroup.local, {0: local, 1: local})]
-
-
-@pytest.fixture
 def full(loaded, symbols):
     """The module with as many parents listed as there may be."""
     for name in symbols.some(scale.MAX_PARENTS - 2):
@@ -289,7 +280,7 @@ def test_exact_with_a_full_list(full, cgroup, originals, files):
     Most are of call sites that the module has cached, some of sites that it knows besides.
     """
     fds = [os.open(path, os.O_RDONLY) for path in (cgroup.events, cgroup.local)]
-    wanted = [LINE + originals[0], originals[1]]
+    wanted = [BANNER_LINE + originals[0], originals[1]]
     count = 0
     for cache, reads in ((contextlib.nullcontext(), scale.READS_256_PARENTS),
                          (tracing.bypassing_the_cache(), scale.READS_BYPASSED)):

@@ -31,8 +31,7 @@ def held(holder, cgroup, originals):
     with company.tracer("function", only=memevents.hooked()[0]):
         peers.load(holder)
         try:
-            if holder == peers.KPROBE and not peers.kprobe_on_ftrace():
-                pytest.skip("kprobes do not go through ftrace here (CONFIG_KPROBES_ON_FTRACE)")
+            peers.need_ipmodify(holder)
             texts = peers.texts(holder, originals)
             yield [(path, {0: wanted, 1: wanted})
                    for path, wanted in zip((cgroup.events, cgroup.local), texts)]

@@ -8,9 +8,7 @@ import pytest
 
 from pytests.lib import memcg, memevents, peer as peers, scale
 from pytests.lib.kernel_text import does_nothing, kernel_bytes
-from pytests.lib.memevents import BANNER, LOCAL_SHOW, SHOW
-
-LINE = BANNER.encode() + b"\n"
+from pytests.lib.memevents import BANNER_LINE, LOCAL_SHOW, SHOW
 
 
 def test_figures_are_not_all_zero(cgroup, parent_cgroup):
@@ -24,7 +22,7 @@ def test_figures_are_not_all_zero(cgroup, parent_cgroup):
 def test_banner_then_the_kernels_own_lines(loaded, cgroup, originals):
     """The replacement is the banner line, then what the kernel's own function prints."""
     events, local = originals
-    assert cgroup.read_events() == LINE + events
+    assert cgroup.read_events() == BANNER_LINE + events
     assert cgroup.read_local() == local
     assert events == local
 
@@ -37,9 +35,9 @@ def test_each_of_a_thousand_reads(loaded, cgroup, originals):
     for _ in range(scale.READS):
         for index, fd in enumerate(fds):
             text = os.pread(fd, memcg.PAGE, 0)
-            if text.startswith(LINE):
+            if text.startswith(BANNER_LINE):
                 banners[index] += 1
-                text = text[len(LINE):]
+                text = text[len(BANNER_LINE):]
             assert text == events
     for fd in fds:
         os.close(fd)
@@ -79,7 +77,7 @@ def test_off_takes_the_hook_out_and_on_puts_it_back(loaded, cgroup, originals):
     loaded.write("enabled", "1")
     assert loaded.boolean("enabled")
     assert memevents.traced()
-    assert cgroup.read_events() == LINE + originals[0]
+    assert cgroup.read_events() == BANNER_LINE + originals[0]
     assert cgroup.read_local() == originals[1]
     assert loaded.hits(SHOW) == (2, 2)
     assert loaded.hits(LOCAL_SHOW) == (1, 0)
@@ -101,8 +99,8 @@ def test_each_parent_has_a_switch_of_its_own(loaded, cgroup, originals):
         loaded.write("reset", "1")
         loaded.write(f"parents/{SHOW}/redirect", str(events))
         loaded.write(f"parents/{LOCAL_SHOW}/redirect", str(local))
-        assert cgroup.read_events() == LINE * events + originals[0]
-        assert cgroup.read_local() == LINE * local + originals[1]
+        assert cgroup.read_events() == BANNER_LINE * events + originals[0]
+        assert cgroup.read_local() == BANNER_LINE * local + originals[1]
         assert loaded.hits(SHOW) == (1, events)
         assert loaded.hits(LOCAL_SHOW) == (1, local)
         stats = loaded.stats()

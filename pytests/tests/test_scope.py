@@ -7,23 +7,15 @@ import os
 import pytest
 
 from pytests.lib import capabilities, memcg, memevents
-from pytests.lib.memevents import BANNER, LOCAL_SHOW, SHOW, TARGET
-from pytests.lib.stats import check_format
+from pytests.lib.memevents import BANNER_LINE, LOCAL_SHOW, SHOW, TARGET
+from pytests.lib.stats import check_format, headings
 
-LINE = BANNER.encode() + b"\n"
 pytestmark = pytest.mark.usefixtures("unguarded")
 
 FILES = ("only", "readers")
 CLONE_NEWCGROUP = 0x02000000
 
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-@pytest.fixture
-def other(parent_cgroup):
-    """A cgroup beside `cgroup`."""
-    with memcg.below(parent_cgroup, "other") as other:
-        yield other
 
 
 @pytest.fixture
@@ -36,8 +28,8 @@ def group(parent_cgroup):
 def redirected(cgroup):
     """Whether a read of memory.events is redirected; its lines are the kernel's in any case."""
     text = cgroup.read_events()
-    banner = text.startswith(LINE)
-    assert memcg.parse(text[banner * len(LINE):].decode())
+    banner = text.startswith(BANNER_LINE)
+    assert memcg.parse(text[banner * len(BANNER_LINE):].decode())
     return banner
 
 
@@ -54,13 +46,13 @@ def own_namespace():
 
 # What is redirected
 
-def test_only(loaded, cgroup, parent_cgroup, other, originals):
+def test_only(loaded, cgroup, parent_cgroup, sibling, originals):
     """A cgroup's calls and those of the ones below it; what is outside is counted."""
-    cgroups = (parent_cgroup, cgroup, other)
+    cgroups = (parent_cgroup, cgroup, sibling)
     for path, wanted in (("", (True, True, True)), ("/", (True, True, True)),
                          (parent_cgroup.path, (True, True, True)),
                          (cgroup.path, (False, True, False)),
-                         (other.path, (False, False, True)), ("", (True, True, True))):
+                         (sibling.path, (False, False, True)), ("", (True, True, True))):
         loaded.write("reset", "1")
         loaded.write("only", path)
         assert tuple(redirected(each) for each in cgroups) == wanted, path
@@ -70,32 +62,33 @@ def test_only(loaded, cgroup, parent_cgroup, other, originals):
     assert loaded.number("other_hits") == 0
 
 
-def test_only_whichever_parent(loaded, cgroup, other, originals):
+def test_only_whichever_parent(loaded, cgroup, sibling, originals):
     """The scope is that of every redirected parent."""
     loaded.write(f"parents/{LOCAL_SHOW}/redirect", "1")
-    loaded.write("only", other.path)
+    loaded.write("only", sibling.path)
     assert (cgroup.read_events(), cgroup.read_local()) == originals
-    assert other.read_local().startswith(LINE)
+    assert sibling.read_local().startswith(BANNER_LINE)
     loaded.write("only", cgroup.path)
-    assert (cgroup.read_events(), cgroup.read_local()) == tuple(LINE + text for text in originals)
-    assert not other.read_local().startswith(LINE)
+    assert cgroup.read_events() == BANNER_LINE + originals[0]
+    assert cgroup.read_local() == BANNER_LINE + originals[1]
+    assert not sibling.read_local().startswith(BANNER_LINE)
     assert loaded.hits(LOCAL_SHOW) == (4, 2)
 
 
-def test_readers(loaded, cgroup, group, other):
+def test_readers(loaded, cgroup, group, sibling):
     """Tasks of a cgroup and of the ones below it, whatever they read."""
     group, member = group
     loaded.write("readers", group.path)
-    assert read_in(group, cgroup) and read_in(member, cgroup) and read_in(member, other)
-    assert not read_in(other, cgroup) and not redirected(cgroup)
+    assert read_in(group, cgroup) and read_in(member, cgroup) and read_in(member, sibling)
+    assert not read_in(sibling, cgroup) and not redirected(cgroup)
     loaded.write("readers", member.path)
     assert read_in(member, cgroup) and not read_in(group, cgroup)
     loaded.write("readers", "")
-    assert read_in(other, cgroup) and redirected(cgroup)
+    assert read_in(sibling, cgroup) and redirected(cgroup)
     assert loaded.hits() == (9, 6)
 
 
-def test_a_reader_that_moves(loaded, cgroup, group, other):
+def test_a_reader_that_moves(loaded, cgroup, group, sibling):
     """It is in scope where it is when it reads, wherever it opened the file."""
     group, member = group
 
@@ -103,28 +96,28 @@ def test_a_reader_that_moves(loaded, cgroup, group, other):
         """Read through one open file, in and out."""
         fd = os.open(cgroup.events, os.O_RDONLY)
         seen = []
-        for place in (member, other, group):
+        for place in (member, sibling, group):
             place.enter()
-            seen.append(os.pread(fd, memcg.PAGE, 0).startswith(LINE))
+            seen.append(os.pread(fd, memcg.PAGE, 0).startswith(BANNER_LINE))
         return seen
     loaded.write("readers", group.path)
-    assert capabilities.in_child(other.enter, read) == "[True, False, True]"
+    assert capabilities.in_child(sibling.enter, read) == "[True, False, True]"
 
 
-def test_all_narrow_together(loaded, cgroup, group, other):
+def test_all_narrow_together(loaded, cgroup, group, sibling):
     """Redirected is a call of a parent that redirects, in both scopes, with times left."""
     group, member = group
     times = f"parents/{SHOW}/times"
     loaded.write("only", cgroup.path)
     loaded.write("readers", group.path)
     loaded.write(times, "2")
-    assert not redirected(cgroup) and not read_in(member, other) and not redirected(other)
+    assert not redirected(cgroup) and not read_in(member, sibling) and not redirected(sibling)
     loaded.write(f"parents/{SHOW}/redirect", "0")
     assert not read_in(member, cgroup)
     loaded.write(f"parents/{SHOW}/redirect", "1")
     assert loaded.read(times) == "2\n"
     assert [read_in(member, cgroup) for _ in range(3)] == [True, True, False]
-    assert not read_in(member, other)
+    assert not read_in(member, sibling)
     loaded.write(times, "-1")
     assert read_in(member, cgroup)
     assert loaded.hits() == (9, 3)
@@ -313,62 +306,46 @@ def test_a_refused_write_holds_nothing(loaded, parent_cgroup):
 
 # What is said of it
 
-def test_stats_and_why(loaded, cgroup, parent_cgroup, other):
+def test_stats_and_why(loaded, cgroup, parent_cgroup, sibling):
     """A line of stats shows the scope; `why` tells only of cgroups that are gone."""
-    def said():
-        text = loaded.read("stats")
-        check_format(text)
-        lines = text.splitlines()
-        return lines[1] if not lines[1].startswith("# parent ") else None
-    assert said() is None
+    assert headings(loaded) == []
     loaded.write("only", cgroup.path)
-    assert said() == f"# only={cgroup.path}"
-    loaded.write("readers", other.path)
-    assert said() == f"# only={cgroup.path} readers={other.path}"
+    assert headings(loaded) == [f"# only={cgroup.path}"]
+    loaded.write("readers", sibling.path)
+    assert headings(loaded) == [f"# only={cgroup.path} readers={sibling.path}"]
     why = loaded.why()
     assert why[TARGET] == why[SHOW] == "ok"
-    memcg.remove(other)
-    assert said() == f"# only={cgroup.path} readers={other.path} (deleted)"
+    memcg.remove(sibling)
+    assert headings(loaded) == [f"# only={cgroup.path} readers={sibling.path} (deleted)"]
     why = loaded.why()
-    assert why[TARGET] == why[SHOW] == f"readers: {other.path} deleted"
+    assert why[TARGET] == why[SHOW] == f"readers: {sibling.path} deleted"
     assert why[LOCAL_SHOW] == "redirect off"
     loaded.write("only", "")
-    assert said() == f"# readers={other.path} (deleted)"
+    assert headings(loaded) == [f"# readers={sibling.path} (deleted)"]
     with memcg.below(parent_cgroup, "gone") as gone:
         loaded.write("only", gone.path)
         memcg.remove(gone)
-    assert said() == f"# only={gone.path} (deleted) readers={other.path} (deleted)"
-    assert loaded.why()[TARGET] == f"only: {gone.path} deleted; readers: {other.path} deleted"
+    assert headings(loaded) == [f"# only={gone.path} (deleted) readers={sibling.path} (deleted)"]
+    assert loaded.why()[TARGET] == f"only: {gone.path} deleted; readers: {sibling.path} deleted"
     for name in FILES:
         loaded.write(name, "")
-    assert said() is None
+    assert headings(loaded) == []
     assert loaded.why()[TARGET] == "ok"
 
 
 # At load
 
-def test_parameters(hook, cgroup, other):
+def test_parameters(hook, cgroup, sibling):
     """`only` and `readers` set the scope before the first call can come."""
     hook.load(only=cgroup.path + "/", readers=memcg.own_path())
     assert hook.read("only") == cgroup.path + "\n"
     assert hook.read("readers") == memcg.own_path() + "\n"
-    assert redirected(cgroup) and not redirected(other)
+    assert redirected(cgroup) and not redirected(sibling)
     assert hook.hits() == (2, 1)
     hook.unload()
     hook.load(only="", readers="")
     assert hook.read("only") == hook.read("readers") == "\n"
-    assert redirected(cgroup) and redirected(other)
-
-
-def check_load_refused(hook, kernel_log, number, **parameters):
-    """Load must fail with that errno and one line in dmesg, and leave nothing; return the line."""
-    mark = kernel_log.mark()
-    with memevents.expect_errno(number, str(parameters)[:60]):
-        hook.load(**parameters)
-    left = memevents.leftovers()
-    assert not left, (left, parameters)
-    line, = kernel_log.module_lines(mark)
-    return line
+    assert redirected(cgroup) and redirected(sibling)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -379,7 +356,7 @@ def test_refused_parameters(hook, kernel_log, cgroup, parent_cgroup, name):
                          (errno.ENAMETOOLONG, "/" + "x" * 256),
                          (errno.ENAMETOOLONG, path_of(4096)), (errno.ENAMETOOLONG, path_of(8192)),
                          (errno.ENOENT, os.path.join(cgroup.path, "memory.events"))):
-        check_load_refused(hook, kernel_log, number, **{name: path})
+        hook.load_refused(kernel_log, number, **{name: path})
     number = capabilities.in_child(own_namespace, lambda: load_errno(hook, **{name: cgroup.path}))
     assert int(number) == errno.EPERM
     assert not memevents.leftovers()
@@ -387,8 +364,8 @@ def test_refused_parameters(hook, kernel_log, cgroup, parent_cgroup, name):
     before = parent_cgroup.dying()
     with memcg.below(parent_cgroup, "gone") as gone:
         good = {"only": gone.path, "readers": gone.path}
-        check_load_refused(hook, kernel_log, errno.ENOENT, **{**good, name: "/nothing"})
-        check_load_refused(hook, kernel_log, errno.ENOENT, redirect="no_such_symbol", **good)
+        hook.load_refused(kernel_log, errno.ENOENT, **{**good, name: "/nothing"})
+        hook.load_refused(kernel_log, errno.ENOENT, redirect="no_such_symbol", **good)
     memevents.wait_for(lambda: parent_cgroup.dying() == before, f"{before} dying cgroups")
 
 

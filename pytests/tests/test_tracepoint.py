@@ -51,7 +51,7 @@ def test_off_is_off(trace, cgroup):
 
 def test_one_event_a_call(trace, loaded, cgroup, originals):
     """Each call: whose, and whether it was redirected. Routing and counters are as without."""
-    banner = memevents.BANNER.encode() + b"\n"
+    banner = memevents.BANNER_LINE
     loaded.write("reset", "1")
     trace.write("enable", "1")
     for _ in range(5):

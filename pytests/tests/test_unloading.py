@@ -34,8 +34,7 @@ def busy(peer):
     """The target has another IPMODIFY user, and is traced: calls go by ftrace's list."""
     with company.tracer("function", only=memevents.hooked()[0]):
         peer(peers.KPROBE)
-        if not peers.kprobe_on_ftrace():
-            pytest.skip("kprobes do not go through ftrace here (CONFIG_KPROBES_ON_FTRACE)")
+        peers.need_ipmodify(peers.KPROBE)
         yield
         peers.unload(peers.KPROBE)
 

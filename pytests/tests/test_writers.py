@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from pytests.lib import memevents, scale
-from pytests.lib.memevents import BANNER, LOCAL_SHOW, SHOW
+from pytests.lib.memevents import LOCAL_SHOW, SHOW
 from pytests.lib.readers import Readers
 
 #: What a command may meet because another has come first.
@@ -86,12 +86,9 @@ CHANGE = 'while :; do echo "$1" > add_parent; echo 1 > reset; echo "$1" > remove
 # rmmod takes the module's last reference before it marks the module as going, and debugfs warns of
 # an open between the two. What was not cleaned up would be a leftover.
 @pytest.mark.kernel_warns("full_proxy_open", "full_proxy_open_regular", "full_proxy_open_short")
-def test_unload_under_writers(hook, cgroup, originals, symbols):
+def test_unload_under_writers(hook, files, symbols):
     """rmmod comes between two writes, with readers in the replacement: it is busy, or it goes."""
     name = next(symbols.listable())
-    line = BANNER.encode() + b"\n"
-    files = [(cgroup.events, {0: originals[0], 1: line + originals[0]}),
-             (cgroup.local, dict.fromkeys((0, 1), originals[1]))]
 
     def gone():
         try:

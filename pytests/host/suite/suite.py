@@ -34,9 +34,6 @@ LINES_SHOWN = 60
 # all would be waiting for it at the end. Much further, and what they do would look like a lockup.
 NICE = 2
 
-# conftest.py ends a session so when a test left a splat in the kernel's log.
-EXIT_SPLAT = 70
-
 COMMAND = """\
 export MEMEVENTS_EVENTS=/dev/memevents_events MEMEVENTS_DONE=/memevents/done.json
 export PYTHONUNBUFFERED=1 MEMEVENTS_SCALE={scale}
@@ -124,7 +121,7 @@ class KernelRun:
             self._fail("guest", f"lost {1 + RETRIES} times before the tests began: {ended.lost}")
             return False
         self._scan_end(ended.console)
-        if ended.code == EXIT_SPLAT:
+        if ended.code == kernel_log.EXIT_SPLAT:
             return self._more("a splat")
         if ended.code not in (0, 1) or not self._collected:
             self._fail("pytest", f"pytest's exit code was {ended.code}", ended.output)

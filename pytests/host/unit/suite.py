@@ -17,6 +17,7 @@ from pytests.host.suite.report import KernelReport, Result
 from pytests.host.vm import kernels, results
 from pytests.host.vm.guest import Acceleration
 from pytests.host.vm.in_guest import Ended
+from pytests.lib import kernel_log
 
 KERNEL = kernels.KERNELS[0]
 
@@ -105,7 +106,7 @@ class SuiteTest(unittest.TestCase):
         self.assertEqual(done.cpu, 4.0)
 
     def test_what_gcov_counted_is_kept(self):
-        self.play(["collected", "passed", "failed", "gcov", suite.EXIT_SPLAT],
+        self.play(["collected", "passed", "failed", "gcov", kernel_log.EXIT_SPLAT],
                   ["collected", "passed", "gcov", 0])
         for guest_number in (1, 2):
             kept = self.folder / KERNEL.name / "gcov" / f"guest-{guest_number}" / "module"
@@ -126,14 +127,14 @@ class SuiteTest(unittest.TestCase):
         self.assertIn("guest lost", done.results[self.TESTS[1]].why)
 
     def test_thrown_away_after_a_splat(self):
-        done = self.play(["collected", "failed", suite.EXIT_SPLAT],
+        done = self.play(["collected", "failed", kernel_log.EXIT_SPLAT],
                          ["collected", "passed", "passed", 0])
         self.assertEqual(self.outcomes(done), dict(zip(self.TESTS, ["failed", "passed", "passed"])))
 
     def test_too_many_thrown_away(self):
         with mock.patch.object(suite, "MAX_GUESTS", 2):
-            done = self.play(["collected", "failed", suite.EXIT_SPLAT],
-                             ["collected", "failed", suite.EXIT_SPLAT])
+            done = self.play(["collected", "failed", kernel_log.EXIT_SPLAT],
+                             ["collected", "failed", kernel_log.EXIT_SPLAT])
         self.assertEqual(done.count("failed"), 3)
 
     def test_splat_after_the_tests(self):

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 from pytests.lib import memevents
-from pytests.lib.memevents import BANNER
+from pytests.lib.memevents import BANNER_LINE
 from pytests.programs.boots import common
 
 
@@ -23,7 +23,7 @@ def check(may_be_refused):
         common.expect("insmod", got, ("none", "EOPNOTSUPP") if may_be_refused else "none")
         if got == "none":
             common.expect("memory.events redirected", cgroup.read_events(),
-                          BANNER.encode() + b"\n" + originals[0])
+                          BANNER_LINE + originals[0])
             common.expect("memory.events.local as ever", cgroup.read_local(), originals[1])
             memevents.rmmod(memevents.MODULE)
         else:

@@ -4,7 +4,7 @@ import os
 import sys
 
 from pytests.lib import memevents, peer
-from pytests.lib.memevents import BANNER, LOCAL_SHOW, MODULE, SHOW, TARGET
+from pytests.lib.memevents import BANNER_LINE, LOCAL_SHOW, MODULE, SHOW, TARGET
 from pytests.programs.boots import common
 
 PEER = os.path.join(peer.FOLDER, "peer_ftrace_bug.ko")
@@ -28,15 +28,11 @@ class Ending:
 
     def routed(self, redirected=True):
         """Both files still work, through the hook or not."""
-        line = BANNER.encode() + b"\n" if redirected else b""
+        line = BANNER_LINE if redirected else b""
         for _ in range(100):
             assert self._cgroup.read_events() == line + self._originals[0]
             assert self._cgroup.read_local() == self._originals[1]
         print(f"memory.events {'is still redirected' if redirected else 'as ever'}", flush=True)
-
-    def refcount(self):
-        """Return the module's reference count."""
-        return int(memevents.read_file(f"/sys/module/{MODULE}/refcnt"))
 
 
 class Dead(Ending):
@@ -107,7 +103,7 @@ def dies_in_load(*watched):
 
 def _stays_off(ending, mark):
     """The hook is off, for good, and the module stays, for good; both are said."""
-    common.expect("refcount", ending.refcount(), 1)
+    common.expect("refcount", ending.hook.refcount(), 1)
     common.expect("enabled", ending.hook.read("enabled"), "N\n")
     common.said(ending.log, mark, "cannot be unloaded any more")
     common.expect("rmmod", common.errno_of(ending.hook.unload), "EAGAIN")
@@ -121,11 +117,11 @@ def _stays_off(ending, mark):
 def _pinned(ending):
     """No flip takes the hook out, and from the first on no rmmod the module."""
     mark = ending.log.mark()
-    common.expect("refcount", ending.refcount(), 0)
+    common.expect("refcount", ending.hook.refcount(), 0)
     for attempt in (1, 2):
         common.expect(f"echo 0 > enabled, {attempt}.", common.errno_of(
             lambda: ending.hook.write("enabled", "0")), "ENODEV")
-        common.expect("refcount", ending.refcount(), 1)
+        common.expect("refcount", ending.hook.refcount(), 1)
         common.expect("enabled", ending.hook.read("enabled"), "Y\n")
     common.said(ending.log, mark, "failed to unregister")
     for attempt in (1, 2):

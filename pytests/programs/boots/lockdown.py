@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from pytests.lib import memevents
-from pytests.lib.memevents import BANNER, SHOW
+from pytests.lib.memevents import BANNER_LINE, SHOW
 from pytests.programs.boots import common
 
 SECURITYFS = "/sys/kernel/security"
@@ -45,7 +45,7 @@ def check(raise_to):
         common.expect("lockdown is", level(), raise_to)
         only_readable(hook, tree)
         common.expect("memory.events redirected", cgroup.read_events(),
-                      BANNER.encode() + b"\n" + originals[0])
+                      BANNER_LINE + originals[0])
         common.expect("hits", hook.stats()[SHOW].hits, 1)
         hook.unload()
         common.nothing_left()

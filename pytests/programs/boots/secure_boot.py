@@ -8,7 +8,7 @@ import os
 import subprocess
 
 from pytests.lib import kernel_log, memevents
-from pytests.lib.memevents import BANNER, LOCAL_SHOW, MODULE, SHOW
+from pytests.lib.memevents import BANNER_LINE, LOCAL_SHOW, MODULE, SHOW
 from pytests.programs.boots import common, lockdown
 
 # How each is loaded that may load.
@@ -44,7 +44,7 @@ def works(how, load):
         common.expect("tainted by an unsigned module", kernel_log.taint() & UNSIGNED, 0)
         hook = memevents.Hook()
         common.expect("memory.events redirected", cgroup.read_events(),
-                      BANNER.encode() + b"\n" + originals[0])
+                      BANNER_LINE + originals[0])
         common.expect("memory.events.local as ever", cgroup.read_local(), originals[1])
         lockdown.only_readable(hook, hook.tree())
         stats = hook.stats()

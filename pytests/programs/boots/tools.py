@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 
 from pytests.lib import company, memevents
-from pytests.lib.memevents import BANNER, LOCAL_SHOW, SHOW, TARGET
+from pytests.lib.memevents import BANNER_LINE, LOCAL_SHOW, SHOW, TARGET
 from pytests.programs.boots import common
 
 READS = 50
@@ -35,7 +35,7 @@ class Reads:
 
     def one(self, hooked):
         """One read of each file."""
-        line = BANNER.encode() + b"\n" if hooked else b""
+        line = BANNER_LINE if hooked else b""
         for read, wanted in ((self._cgroup.read_events, line + self._originals[0]),
                              (self._cgroup.read_local, self._originals[1])):
             got = read()
