@@ -14,6 +14,13 @@ HARNESS := $(PYTHON) -m pytests.host
 # make hands the variables of its command line on to what it runs: KERNELS, STRICT, TESTS, CPUS,
 # MIRROR and others reach the harness so.
 
+# A path may have any character: load.sh gets it as it is given, from the environment.
+override ONLY := $(value ONLY)
+export ONLY
+
+# su leaves root a PATH without these. A test shows the tools another root.
+export PATH := $(PATH):$(MEMEVENTS_ROOT)/usr/sbin:$(MEMEVENTS_ROOT)/sbin
+
 # What the user gives to make about the compiler; what the environment has is another build's.
 GIVEN   = $(foreach name,ARCH CC CROSS_COMPILE LD LLVM LLVM_IAS,\
 	$(if $(findstring command,$(origin $(name))),$(name)='$($(name))'))
@@ -44,7 +51,7 @@ as-root:
 	@sh $(TOOLS)/as_root.sh
 
 load: as-root module    ## insmod, with PARAMS="redirect=... observe=..."; ONLY=/task: for that cgroup
-	@ONLY='$(ONLY)' sh $(TOOLS)/load.sh $(PARAMS)
+	@sh $(TOOLS)/load.sh $(PARAMS)
 
 unload: as-root         ## rmmod
 	@sh $(TOOLS)/unload.sh

@@ -444,6 +444,27 @@ class LoadTest(MachineTest):
         self.assertEqual((machine.root / "insmod").read_text().splitlines()[1:],
                          ["redirect=a", "observe=b", 'only="/task"'])
 
+    def test_a_path_is_passed_on_as_it_is(self):
+        machine = self.machine()
+        machine.compiler("gcc")
+        machine.program("insmod", f"printf '%s\\n' \"$@\" > '{machine.root}/insmod'")
+        machine.program("dmesg", "")
+        for path in ("/a$b", "/it's", "/$(b)", "/a b"):
+            with self.subTest(path):
+                self.passed(machine.run("make", f"KDIR={machine.kernel()}", "load",
+                                        f"ONLY={path}"))
+                self.assertEqual((machine.root / "insmod").read_text().splitlines()[1:],
+                                 [f'only="{path}"'])
+
+    def test_roots_programs_are_found(self):
+        """As su leaves it, root's PATH has no sbin."""
+        machine = self.machine()
+        machine.compiler("gcc")
+        machine.program("dmesg", "")
+        machine.write("usr/sbin/insmod", f"#!/bin/sh\n: > '{machine.root}/insmod'\n").chmod(0o755)
+        self.passed(machine.run("make", f"KDIR={machine.kernel()}", "load"))
+        self.assertTrue((machine.root / "insmod").exists())
+
     def test_each_refusal(self):
         for refusal, log, says in (
                 ("Invalid parameters",
@@ -547,3 +568,31 @@ parent_a  0x0   0x0 Y        12   12
 
 if __name__ == "__main__":
     unittest.main()
+
+
+class UnloadTest(MachineTest):
+    """`make unload`: refused while the kernel would warn."""
+
+    EVENT = "events/memevents_hook/memevents_route/trigger"
+
+    def unload(self, trigger="", text=""):
+        """Unload where a trigger's file has this text."""
+        machine = self.machine()
+        machine.write("sys/module/memevents_hook/refcnt")
+        machine.program("rmmod", "echo gone")
+        if trigger:
+            machine.write(trigger, text)
+        return machine.tool("unload")
+
+    def test_no_trigger(self):
+        done = self.unload(f"sys/kernel/tracing/{self.EVENT}", "# Available triggers:\n# traceon\n")
+        self.passed(done)
+        self.assertIn("gone", done.stdout)
+
+    def test_wherever_tracefs_is_mounted(self):
+        for folder in ("tracing", "tracing/instances/one", "debug/tracing",
+                       "debug/tracing/instances/one"):
+            with self.subTest(folder):
+                done = self.unload(f"sys/kernel/{folder}/{self.EVENT}", "hist:keys=parent\n")
+                self.refused(done, "a trigger stands on the event")
+                self.assertNotIn("gone", done.stdout)
