@@ -16,7 +16,8 @@ MODULE_PARM_DESC(target, "the function whose callers are counted");
 
 static char inlined_into[KSYM_NAME_LEN];
 module_param_string(inlined_into, inlined_into, sizeof(inlined_into), 0444);
-MODULE_PARM_DESC(inlined_into, "where the target is no symbol: a caller that is one");
+MODULE_PARM_DESC(inlined_into,
+		 "where the target is no symbol: a caller that is one");
 
 static void no_replacement(void)
 {
