@@ -6,6 +6,7 @@ gcovr of the toolchain that built the module.
 
 import base64
 import json
+import re
 import shutil
 from pathlib import Path, PurePosixPath
 
@@ -17,7 +18,7 @@ from pytests.host.vm.process import as_root, run
 
 REPORT = TOP / "build" / "coverage"
 
-#: Lines that no test reaches, and why: `FILE: LINE'S TEXT # REASON`.
+#: Lines that no test reaches, and why: `FILE: FUNCTION(): LINE'S TEXT # REASON`.
 REASONS = Path(__file__).with_name("uncovered.txt")
 
 #: Percent of the lines that the tests are to run through.
@@ -55,6 +56,24 @@ gcovr --root module --use-gcov-files --delete \
 	--txt lines.txt --json lines.json $COUNTED
 cat lines.txt
 """
+
+
+# A line that a function's definition begins on, or goes on: its name is the word before the bracket.
+_DEFINITION = re.compile(r"(?:\w[^;(]*\W)?(\w+)\(")
+
+
+def place(lines, number):
+    """The function that a line is in, and the line's text: what a reason is given for.
+
+    Args:
+        lines: the file's lines.
+        number: the line's number; the first is 1.
+    """
+    for line in reversed(lines[:number]):
+        match = _DEFINITION.match(line)
+        if match and not line.endswith(";"):
+            return f"{match[1]}(): {lines[number - 1].strip()}"
+    return lines[number - 1].strip()
 
 
 def keep(folder, guest, event):
@@ -113,7 +132,7 @@ def _judge(kernel, report):
             if line["count"]:
                 continue
             missed += 1
-            text = source[line["line_number"] - 1].strip()
+            text = place(source, line["line_number"])
             reason = reasons.get(f"{PurePosixPath(file['file']).name}: {text}")
             unexplained += reason is None
             print(f"{file['file']}:{line['line_number']}: {text}\n    "

@@ -12,7 +12,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from unittest import mock
 
-from pytests.host.suite import report, suite
+from pytests.host.suite import coverage, report, suite
 from pytests.host.suite.report import KernelReport, Result
 from pytests.host.vm import kernels, results
 from pytests.host.vm.guest import Acceleration
@@ -202,6 +202,31 @@ class ReportTest(unittest.TestCase):
         for patterns, _test in report.allowed_skips():
             for pattern in patterns:
                 self.assertTrue(any(re.fullmatch(pattern.replace("*", ".*"), n) for n in names))
+
+
+class CoverageTest(unittest.TestCase):
+    """A reason is given for a line of one function."""
+
+    LINES = """int first;
+static int one(int a,
+	       int b)
+{
+	return a;
+}
+
+long
+two(void)
+{
+	call(a);
+	return a;
+}
+""".splitlines()
+
+    def test_each_line_is_its_functions(self):
+        for number, wanted in ((1, "int first;"), (3, "one(): int b)"), (5, "one(): return a;"),
+                               (9, "two(): two(void)"), (12, "two(): return a;")):
+            with self.subTest(number):
+                self.assertEqual(coverage.place(self.LINES, number), wanted)
 
 
 class ResultsTest(unittest.TestCase):
