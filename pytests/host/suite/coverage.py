@@ -58,7 +58,7 @@ cat lines.txt
 """
 
 
-# A line that a function's definition begins on, or goes on: its name is the word before the bracket.
+# A line of a function's definition, with its name before the bracket.
 _DEFINITION = re.compile(r"(?:\w[^;(]*\W)?(\w+)\(")
 
 
