@@ -4,7 +4,7 @@ import platform
 
 import pytest
 
-from pytests.lib import company, memevents, peer as peers
+from pytests.lib import memevents, peer as peers, visitors
 from pytests.lib.call_sites import sites
 from pytests.lib.kernel_text import direct_calls
 from pytests.lib.memevents import LOCAL_SHOW, SHOW
@@ -63,7 +63,7 @@ def test_listed_while_a_kprobe_stands_on_the_call(loaded, cgroup):
     """
     before = sites(loaded, SHOW)
     (address, offset, _), = before
-    with company.probe_call_sites(loaded) as look:
+    with visitors.probe_call_sites(loaded) as look:
         loaded.write("remove_parent", SHOW)
         loaded.write("add_parent", SHOW)
         if platform.machine() == "x86_64":

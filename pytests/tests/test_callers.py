@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from pytests.lib import capabilities, company, faults, memevents
+from pytests.lib import capabilities, faults, memevents, visitors
 from pytests.lib.call_sites import sites
 from pytests.lib.kernel_text import leading_to
 from pytests.lib.memevents import LOCAL_SHOW, SHOW
@@ -83,7 +83,7 @@ def test_without_addresses(loaded):
 def test_a_kprobe_on_a_call(loaded):
     """On x86_64 its breakpoint hides the opcode; elsewhere the instruction, which is not found."""
     before = callers(loaded)
-    with company.probe_call_sites(loaded):
+    with visitors.probe_call_sites(loaded):
         during = callers(loaded)
         assert all(line[3] == "probed" for line in during if line not in before)
         assert during != before

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from pytests.lib import company, memevents
+from pytests.lib import memevents, visitors
 from pytests.lib.memevents import LOCAL_SHOW, SHOW, TARGET
 from pytests.lib.symbols import blacklist, traceable
 
@@ -213,7 +213,7 @@ def test_a_target_that_ftrace_does_not_know(any_target, kernel_log, symbols):
     """Assembly that takes a kprobe has no place for a hook."""
     name = next(name for name in ("copy_page", "clear_page_rep", "csum_partial")
                 if symbols.count[name] == 1 and name not in blacklist() | set(traceable()))
-    with company.plain_kprobe(name, post=False):
+    with visitors.plain_kprobe(name, post=False):
         pass
     line = check_target_refused(any_target, kernel_log, errno.EINVAL, name)
     assert "not a function that can be hooked" in line

@@ -9,7 +9,7 @@ import errno
 
 import pytest
 
-from pytests.lib import company, faults, memevents, scale, tracing
+from pytests.lib import faults, memevents, scale, tracing, visitors
 from pytests.lib import peer as peers
 from pytests.lib.memevents import LOCAL_SHOW
 from pytests.lib.readers import Readers, every_cpu
@@ -28,7 +28,7 @@ def held(holder, cgroup, originals):
 
     Skips where that peer needs no IPMODIFY.
     """
-    with company.tracer("function", only=memevents.hooked()[0]):
+    with visitors.tracer("function", only=memevents.hooked()[0]):
         peers.load(holder)
         try:
             peers.need_ipmodify(holder)

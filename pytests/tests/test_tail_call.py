@@ -10,7 +10,7 @@ import struct
 
 import pytest
 
-from pytests.lib import company, memevents
+from pytests.lib import memevents, visitors
 from pytests.lib.call_sites import sites
 from pytests.lib.kernel_text import direct_jumps, kernel_bytes
 from pytests.lib.symbols import blacklist, traceable
@@ -101,8 +101,8 @@ def test_the_callers_caller_as_a_parent(hook, route):
 
 
 @pytest.mark.parametrize("other, trampoline", [
-    pytest.param(lambda route: company.probe(("r", route.jumps)), "trampoline", id="kretprobe"),
-    pytest.param(lambda route: company.tracer("function_graph", only=route.jumps),
+    pytest.param(lambda route: visitors.probe(("r", route.jumps)), "trampoline", id="kretprobe"),
+    pytest.param(lambda route: visitors.tracer("function_graph", only=route.jumps),
                  "return_to_handler", id="function_graph"),
 ])
 def test_a_trampoline_as_the_caller(hook, route, other, trampoline):
@@ -121,7 +121,7 @@ def test_a_probed_jump(hook, route):
     (address, offset, _), = sites(hook, route.jumps)
     if kernel_bytes(address, 1) == b"\xeb":
         pytest.skip("a jump of two bytes: a call has five, so it does not look as one would")
-    with company.probe(("p", f"{route.jumps}+{offset}")):
+    with visitors.probe(("p", f"{route.jumps}+{offset}")):
         hook.write("remove_parent", route.jumps)
         hook.write("add_parent", route.jumps)
         assert sites(hook, route.jumps) == [(address, offset, "tail")]

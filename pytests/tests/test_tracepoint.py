@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from pytests.lib import company, memevents, tracing
+from pytests.lib import memevents, tracing, visitors
 from pytests.lib.call_sites import return_address
 from pytests.lib.memevents import LOCAL_SHOW, SHOW
 
@@ -185,8 +185,8 @@ def test_enabled_beside_every_lock_it_meets(trace, loaded, cgroup, symbols):
     tracers = memevents.read_file(os.path.join(memevents.TRACEFS, "available_tracers")).decode()
     graph = None
     if "function_graph" in tracers.split():
-        graph = company.tracer("function_graph", only=company.READING)
-    with company.probe(("p", SHOW)), graph or contextlib.nullcontext():
+        graph = visitors.tracer("function_graph", only=visitors.READING)
+    with visitors.probe(("p", SHOW)), graph or contextlib.nullcontext():
         loaded.write("add_parent", name)
         trace.write("enable", "1")
         cgroup.read_events()

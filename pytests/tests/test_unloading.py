@@ -5,7 +5,7 @@ import errno
 
 import pytest
 
-from pytests.lib import company, memevents, scale, slow, tracing
+from pytests.lib import memevents, scale, slow, tracing, visitors
 from pytests.lib import peer as peers
 from pytests.lib.memevents import LOCAL_SHOW
 from pytests.lib.readers import Readers, every_cpu
@@ -32,7 +32,7 @@ def test_switched_off_before(slow_target, cgroup, originals):
 @pytest.fixture
 def busy(peer):
     """The target has another IPMODIFY user, and is traced: calls go by ftrace's list."""
-    with company.tracer("function", only=memevents.hooked()[0]):
+    with visitors.tracer("function", only=memevents.hooked()[0]):
         peer(peers.KPROBE)
         peers.need_ipmodify(peers.KPROBE)
         yield

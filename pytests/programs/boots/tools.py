@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 
-from pytests.lib import company, memevents
+from pytests.lib import memevents, visitors
 from pytests.lib.memevents import BANNER_LINE, LOCAL_SHOW, SHOW, TARGET
 from pytests.programs.boots import common
 
@@ -101,7 +101,7 @@ def programs_beside(hook):
     """Return what this kernel lets share the target with the hook: the probes of each program."""
     with hook.session():
         try:
-            with company.fentry():
+            with visitors.fentry():
                 return PROBES + ENTRY, EXIT
         except OSError as error:
             assert error.errno == errno.EBUSY, error

@@ -10,7 +10,7 @@ import random
 
 import pytest
 
-from pytests.lib import btf, company, memevents, peer, scale
+from pytests.lib import btf, memevents, peer, scale, visitors
 from pytests.lib.memevents import BANNER_LINE, LOCAL_SHOW, SHOW, TARGET
 from pytests.lib.readers import Readers
 from pytests.lib.symbols import module_function
@@ -71,29 +71,30 @@ def watch(hook, cgroup, originals):
 
 #: Over every function of the kernel: each change takes seconds, and so does all else meanwhile.
 TRACERS = [
-    pytest.param(lambda hook: company.tracer("function"), id="function"),
-    pytest.param(lambda hook: company.tracer("function_graph"), id="function_graph"),
+    pytest.param(lambda hook: visitors.tracer("function"), id="function"),
+    pytest.param(lambda hook: visitors.tracer("function_graph"), id="function_graph"),
 ]
 #: Over those that reading the files runs through.
 SMALL_TRACERS = [
-    pytest.param(lambda hook: company.tracer("function", only=company.READING), id="function"),
-    pytest.param(lambda hook: company.tracer("function_graph", only=company.READING),
+    pytest.param(lambda hook: visitors.tracer("function", only=visitors.READING), id="function"),
+    pytest.param(lambda hook: visitors.tracer("function_graph", only=visitors.READING),
                  id="function_graph"),
 ]
-COMPANY = [
-    pytest.param(lambda hook: company.probe(("p", TARGET)), id="kprobe-target"),
-    pytest.param(lambda hook: company.probe(("r", TARGET)), id="kretprobe-target",
+VISITORS = [
+    pytest.param(lambda hook: visitors.probe(("p", TARGET)), id="kprobe-target"),
+    pytest.param(lambda hook: visitors.probe(("r", TARGET)), id="kretprobe-target",
                  marks=hides_caller),
-    pytest.param(lambda hook: company.probe(("p", SHOW), ("p", LOCAL_SHOW)), id="kprobe-parents"),
-    pytest.param(lambda hook: company.probe(("r", SHOW), ("r", LOCAL_SHOW)),
+    pytest.param(lambda hook: visitors.probe(("p", SHOW), ("p", LOCAL_SHOW)), id="kprobe-parents"),
+    pytest.param(lambda hook: visitors.probe(("r", SHOW), ("r", LOCAL_SHOW)),
                  id="kretprobe-parents"),
-    pytest.param(lambda hook: company.probe(("p", TARGET), ("r", TARGET), ("p", SHOW), ("r", SHOW)),
+    pytest.param(lambda hook: visitors.probe(("p", TARGET), ("r", TARGET),
+                                             ("p", SHOW), ("r", SHOW)),
                  id="all-probes", marks=hides_caller),
-    pytest.param(lambda hook: company.plain_kprobe(SHOW, True), id="kprobe-post-parent"),
-    pytest.param(lambda hook: company.fentry(), id="fentry"),
-    pytest.param(lambda hook: company.fentry(at_exit=True), id="fexit"),
-    pytest.param(lambda hook: company.fentry(SHOW), id="fentry-parent"),
-    pytest.param(lambda hook: company.sampler(), id="perf"),
+    pytest.param(lambda hook: visitors.plain_kprobe(SHOW, True), id="kprobe-post-parent"),
+    pytest.param(lambda hook: visitors.fentry(), id="fentry"),
+    pytest.param(lambda hook: visitors.fentry(at_exit=True), id="fexit"),
+    pytest.param(lambda hook: visitors.fentry(SHOW), id="fentry-parent"),
+    pytest.param(lambda hook: visitors.sampler(), id="perf"),
 ]
 
 
@@ -108,7 +109,7 @@ def bpf_shares(hook):
         return False
     with hook.session():
         try:
-            with company.fentry():
+            with visitors.fentry():
                 return True
         except OSError as error:
             if not refused_to_share(error):
@@ -116,7 +117,7 @@ def bpf_shares(hook):
             return False
 
 
-@pytest.mark.parametrize("visitor", TRACERS + COMPANY)
+@pytest.mark.parametrize("visitor", TRACERS + VISITORS)
 def test_it_comes_while_we_are_there(hook, watch, visitor):
     """Hook on; it comes; hook off and on; it goes; hook off."""
     hook.load()
@@ -139,7 +140,7 @@ def test_it_comes_while_we_are_there(hook, watch, visitor):
     watch.check(False)
 
 
-@pytest.mark.parametrize("visitor", SMALL_TRACERS + COMPANY)
+@pytest.mark.parametrize("visitor", SMALL_TRACERS + VISITORS)
 def test_we_come_while_it_is_there(hook, watch, visitor):
     """It is there; we load, go off and on and leave; it goes."""
     watch.check(False)
@@ -163,7 +164,7 @@ def test_we_come_while_it_is_there(hook, watch, visitor):
     watch.check(False)
 
 
-@pytest.mark.parametrize("visitor", SMALL_TRACERS + COMPANY)
+@pytest.mark.parametrize("visitor", SMALL_TRACERS + VISITORS)
 def test_it_goes_while_we_stay(hook, watch, visitor):
     """It is there; we load; it goes; we go on."""
     with visitor(hook) as look:
@@ -185,7 +186,7 @@ def test_it_goes_while_we_stay(hook, watch, visitor):
 def test_probes_on_the_call_instruction(hook, watch):
     """A breakpoint on the very call, or a jump in its place, leaves the return address true."""
     hook.load()
-    with company.probe_call_sites(hook) as look:
+    with visitors.probe_call_sites(hook) as look:
         for enabled in (True, False, True):
             hook.write("enabled", "1" if enabled else "0")
             assert look(lambda: watch.check(enabled)) == [READS, READS]
@@ -195,7 +196,7 @@ def test_probes_on_the_call_instruction(hook, watch):
 def test_a_kprobe_and_we_both_count(hook, watch):
     """A kprobe on the target sees each call, also the redirected."""
     hook.load()
-    with company.probe(("p", TARGET)) as look:
+    with visitors.probe(("p", TARGET)) as look:
         assert look(lambda: watch.check(True)) == [2 * READS]
         hook.write("enabled", "0")
         assert look(lambda: watch.check(False)) == [2 * READS]
@@ -213,7 +214,7 @@ def test_a_kretprobe_and_we_both_count(hook, watch, cgroup, originals):
         hook.write("reset", "1")
 
     hook.load()
-    with company.probe(("r", TARGET)) as look:
+    with visitors.probe(("r", TARGET)) as look:
         assert look(hidden if HIDES_CALLER else lambda: watch.check(True)) == [2 * READS]
     watch.check(True)
 
@@ -225,11 +226,11 @@ def test_tracers_come_and_go_under_readers(hook, cgroup, originals):
     calls past every IPMODIFY user (see the README's limits).
     """
     dice = random.Random(1)
-    makers = {"kprobe": lambda: company.probe(("p", TARGET))}
+    makers = {"kprobe": lambda: visitors.probe(("p", TARGET))}
     if not HIDES_CALLER:
-        makers["kretprobe"] = lambda: company.probe(("r", TARGET))
+        makers["kretprobe"] = lambda: visitors.probe(("r", TARGET))
     if bpf_shares(hook):
-        makers["fentry"] = company.fentry
+        makers["fentry"] = visitors.fentry
     hook.load()
     files = [(cgroup.events, dict.fromkeys((0, 1), BANNER_LINE + originals[0])),
              (cgroup.local, dict.fromkeys((0, 1), originals[1]))]
@@ -254,8 +255,8 @@ def test_every_tracer_at_once(hook, watch):
     No sampling: on 6.12 the kernel's unwinder then warns of a "stack going in the wrong direction"
     at function_graph's own return_to_handler, now and then, without us too.
     """
-    with company.tracer("function_graph", only=company.READING) as graph, \
-            company.probe(("p", TARGET), ("p", SHOW), ("r", LOCAL_SHOW)) as probes:
+    with visitors.tracer("function_graph", only=visitors.READING) as graph, \
+            visitors.probe(("p", TARGET), ("p", SHOW), ("r", LOCAL_SHOW)) as probes:
         hook.load()
         for enabled in (True, False, True):
             hook.write("enabled", "1" if enabled else "0")
@@ -270,7 +271,7 @@ def test_call_chains_lead_through_us(hook, cgroup, symbols):
     hook.load()
     low, high = symbols.range_of(SHOW)
     ours = [module_function(memevents.MODULE, name) for name in REPLACEMENTS]
-    with company.sampler() as look:
+    with visitors.sampler() as look:
         def seen():
             chains = look(lambda: [cgroup.read_events() for _ in range(200)])
             return any(any(low < address <= high for address in chain) and
@@ -350,11 +351,11 @@ def test_a_parents_livepatch_in_transition(hook, cgroup, originals, patched, oth
         assert hook.number("other_hits") == 0
         assert peer.in_transition() == in_transition
 
-    with company.parked() as process:
+    with visitors.parked() as process:
         hook.load()
         peer.load(peer.LIVEPATCH, settle=False, symbol=patched, parent="Y")
-        memevents.wait_for(lambda: company.patch_state("self") == 1, "we go the new way")
-        assert company.patch_state(process.pid) == 0
+        memevents.wait_for(lambda: visitors.patch_state("self") == 1, "we go the new way")
+        assert visitors.patch_state(process.pid) == 0
         check(True, SHOW)
         for _ in range(2):
             for enabled in (False, True):
@@ -373,7 +374,7 @@ def test_a_parents_livepatch_in_transition(hook, cgroup, originals, patched, oth
             assert peer.in_transition()
             hook.load()
             check(True, SHOW)
-        assert process.poll() is None and company.patch_state(process.pid) == 0
+        assert process.poll() is None and visitors.patch_state(process.pid) == 0
         if turned_round:
             peer.unload(peer.LIVEPATCH, settle=False)
             assert process.poll() is None
