@@ -18,7 +18,7 @@ ROWS = (
            "				addrs[i] = 0;", "				addrs[i] |= 0;",
            tests="test_callers or test_call_sites or test_tail_call",
            survives="in 6.12's text nothing within an instruction looks like a call of any target"
-                    " that the tests search it for"),
+                    " that the tests search it for, but for addresses, where KASLR draws them so"),
     Mutant("names-shared-by-two-allowed", "engine/symbol_names.c",
            "	return ++bearers->nr > 1 ? -ENOTUNIQ : 0;",
            "	return ++bearers->nr > 2 ? -ENOTUNIQ : 0;",
