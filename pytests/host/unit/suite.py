@@ -289,6 +289,12 @@ class ResultsTest(unittest.TestCase):
         self.record("bbb", "suite", "6.12", "3 | passed", "make test")
         self.assertEqual(self.kept(), [first, [*second[:2], "bbb", "3 / passed", second[4]]])
 
+    def test_one_command_leaves_rows_of_several_kinds(self):
+        for what in ("upstream's cgroup", "upstream's livepatch"):
+            self.record("aaa", what, "6.12", "2 passed", "make test-upstream")
+        self.assertEqual([row[0] for row in self.kept()],
+                         ["upstream's cgroup", "upstream's livepatch"])
+
     def test_not_of_what_is_not_committed(self):
         self.record("aaa", "suite", "6.1", "1 passed", "make test")
         self.kept()

@@ -1,8 +1,8 @@
 """What runs have shown: one table that the runs themselves write, and `make results` keeps.
 
 A run adds its rows to build/results.md. `make results` merges them into pytests/results.md, where a
-row takes the place of an older one of the same command and kernel. A run of files that are not
-committed shows nothing that could be looked up, and is left out.
+row takes the place of an older one of the same kind, command and kernel. A run of files that are
+not committed shows nothing that could be looked up, and is left out.
 """
 
 from functools import lru_cache
@@ -65,18 +65,24 @@ def _line(cells):
     return f"| {' | '.join(cells)} |\n"
 
 
+def _key(row):
+    """What a row is about: it takes the place of an older row with the same key."""
+    what, kernel, _, _, command = row
+    return what, command, kernel
+
+
 def _read(path):
-    """The rows of a table, by (command, kernel)."""
+    """The rows of a table, by key."""
     rows = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         cells = [cell.strip() for cell in line.strip("| ").split(" | ")][:len(COLUMNS)]
         if len(cells) == len(COLUMNS) and cells[0] != COLUMNS[0]:
-            rows[cells[4], cells[1]] = cells
+            rows[_key(cells)] = cells
     return rows
 
 
 def _write(path, rows):
-    ordered = sorted(rows.values(), key=lambda row: (row[0], row[4], row[1]))
+    ordered = sorted(rows.values(), key=_key)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(
         HEAD + _line((*COLUMNS, COMPARED)) + "|" + "---|" * (len(COLUMNS) + 1) + "\n"
@@ -94,7 +100,7 @@ def record(what, kernel, figure, command):
     """
     row = [what, kernel, commit(), figure.replace("|", "/"), f"`{command}{cpus.words()}`"]
     with locked("results"):
-        _write(NEW, {**_read(NEW), (row[4], row[1]): row})
+        _write(NEW, {**_read(NEW), _key(row): row})
 
 
 def merge():
