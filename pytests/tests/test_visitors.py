@@ -140,18 +140,23 @@ def test_it_comes_while_we_are_there(hook, watch, visitor):
     watch.check(False)
 
 
+def load_beside_it(hook):
+    """Load the module, or skip where the kernel does not let it share the target."""
+    try:
+        hook.load()
+    except OSError as error:
+        if not refused_to_share(error):
+            raise
+        pytest.skip(f"this kernel lets us not share the target with it: {error}")
+
+
 @pytest.mark.parametrize("visitor", SMALL_TRACERS + VISITORS)
 def test_we_come_while_it_is_there(hook, watch, visitor):
     """It is there; we load, go off and on and leave; it goes."""
     watch.check(False)
     with visitor(hook) as look:
         watch.check_seen(False, look)
-        try:
-            hook.load()
-        except OSError as error:
-            if not refused_to_share(error):
-                raise
-            pytest.skip(f"this kernel lets us not share the target with it: {error}")
+        load_beside_it(hook)
         watch.reset()
         watch.check_seen(True, look)
         hook.write("enabled", "0")
@@ -168,12 +173,7 @@ def test_we_come_while_it_is_there(hook, watch, visitor):
 def test_it_goes_while_we_stay(hook, watch, visitor):
     """It is there; we load; it goes; we go on."""
     with visitor(hook) as look:
-        try:
-            hook.load()
-        except OSError as error:
-            if not refused_to_share(error):
-                raise
-            pytest.skip(f"this kernel lets us not share the target with it: {error}")
+        load_beside_it(hook)
         watch.check_seen(True, look)
     watch.check(True)
     hook.write("enabled", "0")
