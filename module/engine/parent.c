@@ -113,7 +113,7 @@ static int count_cold_calls(struct parent *parent,
  *
  * A failure is explained in the kernel log, except -ENOMEM.
  *
- * Context: may sleep, for a grace period for each symbol and call site.
+ * Context: may sleep, for a few grace periods.
  * Return: the parent, for parent_free(), or ERR_PTR() of -ENOMEM or what
  * symbol_find() says.
  */

@@ -56,7 +56,8 @@ static __always_inline void route_send(struct parent *parent, bool redirect,
 }
 
 /*
- * A probe of the tracepoint may call the target: its calls are not traced. The
+ * A probe of the tracepoint may call the target: the kernel's guard against
+ * recursion lets one such call be traced at most, and none within it. The
  * function is static, so that the compiler knows which registers it changes and a
  * handler saves no others.
  */

@@ -36,7 +36,7 @@ ERRNOS = (errno.ENOMEM, errno.EFAULT)
 #: How many times no_pages() has an allocation fail.
 _NO_PAGES = 100
 
-#: More faults than this in one call and something goes round in circles.
+#: More faults than this in one call: something repeats without progress.
 MOST = 5000
 
 

@@ -44,7 +44,9 @@ def files(cgroup, originals):
 
 
 def unload(hook, cgroup, originals, preempted=False):
-    """Load, have a reader a CPU in the replacement, unload; they go on in the kernel's own.
+    """Load under a reader on each CPU, wait for three calls of the replacement, unload.
+
+    The calls may be on any CPUs. The readers go on in the kernel's own function.
 
     preempted: have the readers thrown off their CPUs meanwhile, wherever they are.
     """

@@ -1,1 +1,1 @@
-"""What runs in a guest without pytest: fuzz, soak, boots."""
+"""Programs that a guest runs: fuzz, soak, mutants, and boots, a program a check."""

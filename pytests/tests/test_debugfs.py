@@ -122,9 +122,9 @@ def test_rmmod_takes_everything_away(loaded, cgroup, originals):
 
 
 def test_loads_again_with_counters_at_zero(loaded, cgroup):
-    """A second life knows nothing of the first."""
+    """Counters and banner start anew after a reload."""
     cgroup.read_events()
-    loaded.write("banner", "first life")
+    loaded.write("banner", "first load")
     loaded.unload()
     loaded.load()
     assert loaded.hits() == (0, 0)

@@ -189,7 +189,7 @@ def test_readers_on_every_cpu_at_once(loaded, files):
 
 @pytest.mark.parametrize("flips", [0, 1, 2])
 def test_rmmod_under_readers(hook, files, flips):
-    """rmmod with readers inside the replacement, and a flip just behind it."""
+    """rmmod with readers inside the replacement, just behind no, one or two flips of `enabled`."""
     for _ in range(3):
         hook.load()
         with Readers(files) as readers:

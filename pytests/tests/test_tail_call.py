@@ -90,7 +90,7 @@ def test_counts_for_the_callers_caller(hook, route, symbols):
 
 
 def test_the_callers_caller_as_a_parent(hook, route):
-    """Listed, it has the hits, though it has no direct call: the ranges are the truth."""
+    """Listed, it has the hits, though it has no direct call: the ranges decide."""
     hook.write("add_parent", route.calls_it)
     assert "no direct call" in hook.why()[route.calls_it]
     others = hook.number("other_hits")

@@ -13,7 +13,7 @@ from pytests.lib.readers import Readers, every_cpu
 
 @pytest.mark.parametrize("preempted", [False, True])
 def test_in_a_slow_replacement(slow_target, cgroup, originals, preempted):
-    """A replacement that spins for 20 ms, on every CPU, and is preempted there where it can be."""
+    """One that spins for 20 ms, called by readers on every CPU, and preempted where it can be."""
     for _ in range(scale.SLOW_UNLOADS):
         slow.unload(slow_target, cgroup, originals, preempted)
 

@@ -1,4 +1,4 @@
-"""`why`: an honest line for the hook and for each parent."""
+"""`why`: a line that names the true reason, for the hook and for each parent."""
 
 import errno
 

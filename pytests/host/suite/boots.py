@@ -52,7 +52,7 @@ BOOTS = (
     Boot("lockdown-integrity", "lockdown integrity"),
     Boot("lockdown-confidentiality", "lockdown confidentiality"),
     Boot("signature", "signature", "module.sig_enforce=1"),
-    # peer_ftrace_bug knows how to make ftrace trip on x86.
+    # peer_ftrace_bug can make ftrace fail on x86 only.
     Boot("ftrace-dead-flip", "ftrace_dead flip", "", True, arch="amd64"),
     Boot("ftrace-dead-unload", "ftrace_dead unload", "", True, arch="amd64"),
     Boot("ftrace-dead-off", "ftrace_dead off", "", True, arch="amd64"),
