@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Thin on purpose: each target calls the tool that does the work. `make help` lists them.
+# Each target calls the tool that does the work. `make help` lists the targets.
 
 KDIR    ?= /lib/modules/$(shell uname -r)/build
 PYTHON  ?= python3
@@ -74,7 +74,7 @@ setup:                  ## install the packages that these need (they do it them
 demo: setup             ## the main job, shown
 	@$(HARNESS) demo
 
-test: setup             ## the test suite; KERNELS="6.1 7.*" STRICT=1 TESTS="-k routing"
+test: setup             ## the test suite; KERNELS="6.1 7.*" STRICT=1 TESTS="-k routing": options of pytest
 	@$(HARNESS) test
 
 test-debug: setup       ## it on a kernel with KASAN, lockdep, kmemleak, fault injection (built once)
@@ -86,7 +86,7 @@ coverage: setup         ## the same, and which lines of the module it ran throug
 test-boots: setup       ## lockdown, debugfs=off, signatures, ftrace dead, bpftrace, perf, checkers: a boot each
 	@$(HARNESS) boots
 
-test-upstream: setup    ## the kernel's own selftests (cgroup, ftrace, livepatch) beside the module
+test-upstream: setup    ## the kernel's own selftests (cgroup, ftrace, livepatch) beside the module; TESTS="test_memcontrol": patterns of files
 	@$(PYTHON) -m pytests.host.upstream
 
 fuzz: setup             ## every file against a model, on the debug kernel; WRITES=100000 SEED=1
@@ -95,7 +95,7 @@ fuzz: setup             ## every file against a model, on the debug kernel; WRIT
 soak: setup             ## for long, under load; CYCLES=20, the whole thing is 1000
 	@$(HARNESS) soak
 
-bench: setup            ## what a read costs, to the instruction; BENCH_KERNELS="6.12" BENCH_PARTS=costs; many CPUs: BENCH_PARTS=scaling
+bench: setup            ## what a read costs, to the instruction; KERNELS=6.12 (or BENCH_KERNELS) BENCH_PARTS=costs; many CPUs: BENCH_PARTS=scaling
 	@$(PYTHON) -m pytests.host.cost
 
 results:                ## take what runs have shown since into pytests/results.md

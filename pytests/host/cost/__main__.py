@@ -66,7 +66,8 @@ def _bench(kernel, parts, twice):
                 raise HarnessError("\n".join((f"{kernel.name}: counted twice, and not the same:",
                                               *differing)))
         print("\n".join(getattr(table, part)(found[part])), flush=True)
-        results.record(f"cost: {part}", kernel.name, table.figure(part, found[part]), again)
+        results.record(f"cost: {part}", kernel.name, table.figure(part, found[part]), again,
+                       any_cpus=PARTS[part] is _parallel)
     folder = TOP / "build" / "bench" / kernel.name
     file = folder / "results.json"
     file.write_text(json.dumps(found, indent=4) + "\n", "ascii")
@@ -89,7 +90,8 @@ def main():
     os.chdir(TOP)
     parser = argparse.ArgumentParser(prog="python3 -m pytests.host.cost", description=__doc__)
     parser.add_argument("kernels", nargs="?",
-                        default=os.environ.get("BENCH_KERNELS") or KERNELS)
+                        default=os.environ.get("BENCH_KERNELS") or os.environ.get("KERNELS")
+                        or KERNELS)
     parser.add_argument("--parts", default=os.environ.get("BENCH_PARTS") or " ".join(PARTS),
                         help="of: " + " ".join(PARTS))
     parser.add_argument("--twice", action="store_true",

@@ -241,9 +241,9 @@ class ResultsTest(unittest.TestCase):
         patch.start()
         self.addCleanup(patch.stop)
 
-    def record(self, commit, *row):
+    def record(self, commit, *row, **options):
         with mock.patch.object(results, "commit", lambda: commit):
-            results.record(*row)
+            results.record(*row, **options)
 
     def kept(self):
         """The rows that are kept after a merge."""
@@ -258,6 +258,11 @@ class ResultsTest(unittest.TestCase):
         with mock.patch.dict(os.environ, CPUS="8"):
             self.record("aaa", "suite", "6.1", "1 passed", "make test")
         self.assertEqual([row[4] for row in self.kept()], ["`make test CPUS=8`", "`make test`"])
+
+    def test_cpus_that_the_guests_did_not_have(self):
+        with mock.patch.dict(os.environ, CPUS="8"):
+            self.record("aaa", "cost", "6.1", "+47", "make bench", any_cpus=False)
+        self.assertEqual([row[4] for row in self.kept()], ["`make bench`"])
 
     def commit(self, text):
         """Commit a module of this text, and a README of it, in a repository of the test's own."""

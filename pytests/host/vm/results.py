@@ -89,7 +89,7 @@ def _write(path, rows):
         + "".join(_line((*row, _module_since(row[2]))) for row in ordered), encoding="utf-8")
 
 
-def record(what, kernel, figure, command):
+def record(what, kernel, figure, command, any_cpus=True):
     """Take note of what a run has shown.
 
     Args:
@@ -97,8 +97,10 @@ def record(what, kernel, figure, command):
         kernel: its name, or several.
         figure: what came out, in a line.
         command: what a person types to see it again, but for CPUS.
+        any_cpus: whether CPUS says how many CPUs its guests had.
     """
-    row = [what, kernel, commit(), figure.replace("|", "/"), f"`{command}{cpus.words()}`"]
+    asked = cpus.words() if any_cpus else ""
+    row = [what, kernel, commit(), figure.replace("|", "/"), f"`{command}{asked}`"]
     with locked("results"):
         _write(NEW, {**_read(NEW), _key(row): row})
 
