@@ -13,7 +13,7 @@ from pytests.host.vm.image import Content
 from pytests.host.vm.in_guest import run_in_guest
 from pytests.host.vm.progress import say
 
-from .suite import NICE
+from .share import NICE
 
 RESULTS = TOP / "build" / "test-boots"
 

@@ -1,15 +1,19 @@
 """pytest's side of the harness, in the guest: tells the host what happens to each test.
 
-One JSON object a line goes to the port MEMEVENTS_EVENTS. Tests that an earlier guest ran, by the
-list in the file MEMEVENTS_DONE, are left out. Written for Python 3.9 and pytest 6.0.
+One JSON object a line goes to the port MEMEVENTS_EVENTS. The file MEMEVENTS_SHARE says which tests
+are run: `share` is [NUMBER, COUNT], every COUNT-th test from the NUMBER-th on, and `done` names those
+that an earlier guest ran. Written for Python 3.9 and pytest 6.0.
 """
 
 import base64
 import json
 import os
 
+import pytest
+
 _port = open(os.environ["MEMEVENTS_EVENTS"], "w", encoding="ascii", buffering=1)
 _outcome = {}
+_total = 0
 
 
 def _tell(event, **fields):
@@ -22,15 +26,21 @@ def _mark(text):
         log.write(f"memevents_harness: {text}\n")
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
-    with open(os.environ["MEMEVENTS_DONE"], encoding="utf-8") as file:
-        done = set(json.load(file))
-    config.hook.pytest_deselected(items=[item for item in items if item.nodeid in done])
-    items[:] = [item for item in items if item.nodeid not in done]
+    with open(os.environ["MEMEVENTS_SHARE"], encoding="utf-8") as file:
+        given = json.load(file)
+    global _total
+    _total = len(items)
+    first, step = given["share"]
+    left = [item for item in items[first::step] if item.nodeid not in given["done"]]
+    kept = {item.nodeid for item in left}
+    config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in kept])
+    items[:] = left
 
 
 def pytest_collection_finish(session):
-    _tell("collected", tests=[item.nodeid for item in session.items])
+    _tell("collected", tests=[item.nodeid for item in session.items], total=_total)
 
 
 def pytest_runtest_logstart(nodeid):

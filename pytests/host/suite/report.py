@@ -49,7 +49,7 @@ class KernelReport:
     results: dict = field(default_factory=dict)
 
     def add(self, result):
-        """Take a test's result; a second one for the same test counts only if it is worse."""
+        """Take a test's result: in the place of an earlier one, unless that is a failure."""
         known = self.results.get(result.test)
         if known is None or known.outcome != "failed":
             self.results[result.test] = result
@@ -75,7 +75,7 @@ class KernelReport:
                    for outcome in ("passed", "failed", "skipped")]
         figures += [f"{count} {what}" for what, count in self.counted().items()]
         return (f"{self.release}: {', '.join(figures)}"
-                f" in {self.seconds:.0f} s ({self.cpu:.0f} s of CPU)")
+                f" in {self.seconds:.0f} s ({self.cpu:.0f} s of CPU, guests: {self.guests})")
 
     def write_junit(self, path):
         """Write the results as JUnit XML."""

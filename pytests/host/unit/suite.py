@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import json
 import os
 import re
 import subprocess
@@ -12,7 +13,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from unittest import mock
 
-from pytests.host.suite import coverage, report, suite
+from pytests.host.suite import coverage, report, share, suite
 from pytests.host.suite.report import KernelReport, Result
 from pytests.host.vm import kernels, results
 from pytests.host.vm.guest import Acceleration
@@ -31,15 +32,15 @@ class SuiteTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
-        self.boots = 0
 
-    def play(self, *scripts):
+    def play(self, *scripts, shares=1):
         """Run the suite with guests that follow the scripts, one each; returns the report.
 
-        A script is a list of steps: an outcome for the next test, "start" for a test that does
+        With several shares, there is a list of scripts for each. A script is a list of steps: an outcome for the next test, "start" for a test that does
         not end, "lost", or the exit code. Without "collected" the tests do not begin.
         """
         outer = self
+        scripts = [list(each) for each in (scripts if shares > 1 else [scripts])]
 
         def played(kernel, folder, command, acceleration, content, suffix, nice, on_event,
                    limit):
@@ -49,15 +50,17 @@ class SuiteTest(unittest.TestCase):
             def tell(event):
                 on_event({**event, "cpu": next(cpu)})
 
-            steps = list(scripts[outer.boots])
-            outer.boots += 1
+            given = json.loads(content.files["share.json"])
+            number, count = given["share"]
+            steps = list(scripts[number].pop(0))
             console = folder / f"console{suffix}.log"
             console.write_text("memevents_harness: end of the tests\n" + "".join(
                 step + "\n" for step in steps if " " in str(step)), encoding="ascii")
-            left = [t for t in outer.TESTS if t not in outer.run.report.results]
+            left = [t for t in outer.TESTS[number::count] if t not in given["done"]]
             for step in steps:
                 if step == "collected":
-                    tell({"event": "collected", "tests": list(left)})
+                    tell({"event": "collected", "tests": list(left),
+                          "total": len(outer.TESTS)})
                 elif step == "start":
                     tell({"event": "start", "test": left[0]})
                 elif step == "gcov":
@@ -75,15 +78,14 @@ class SuiteTest(unittest.TestCase):
             raise AssertionError("a script without an end")
 
         with mock.patch.object(suite, "RESULTS", self.folder), \
-                mock.patch.object(suite, "run_in_guest", played), \
+                mock.patch.object(share, "run_in_guest", played), \
                 mock.patch.object(suite.release, "fetch", lambda kernel: mock.Mock(release="r")), \
                 mock.patch.object(suite.modules, "build", mock.Mock()), \
                 mock.patch.object(suite.image, "guest_root", mock.Mock()), \
                 mock.patch.object(suite.accel, "choose", lambda kernel: Acceleration("tcg")), \
                 redirect_stdout(io.StringIO()):
-            self.run = suite.KernelRun(KERNEL, "")
-            done = self.run.run()
-        self.assertEqual(self.boots, len(scripts))
+            done = suite.KernelRun(KERNEL, "", shares).run()
+        self.assertFalse(any(scripts), "guests that were not booted")
         ElementTree.parse(self.folder / KERNEL.name / "junit.xml")
         return done
 
@@ -112,6 +114,21 @@ class SuiteTest(unittest.TestCase):
             kept = self.folder / KERNEL.name / "gcov" / f"guest-{guest_number}" / "module"
             self.assertEqual((kept / "hook.gcda").read_bytes(), b"hits")
 
+    def test_shared_by_two_guests(self):
+        done = self.play([["collected", "start", "lost"], ["collected", "passed", 0]],
+                         [["collected", "gcov", "skipped", 0]], shares=2)
+        self.assertEqual(self.outcomes(done),
+                         dict(zip(self.TESTS, ["failed", "skipped", "passed"])))
+        self.assertEqual(done.guests, 3)
+        kept, = (self.folder / KERNEL.name / "gcov").iterdir()
+        self.assertRegex(kept.name, "^guest-[123]$")
+
+    def test_a_test_that_is_in_no_share(self):
+        with mock.patch.object(suite, "Share", lambda run, *_: share.Share(run, 0, 2)):
+            done = self.play(["collected", "passed", "passed", 0])
+        self.assertEqual((done.count("passed"), done.results["tests"].why),
+                         (2, "1 have no result"))
+
     def test_lost_before_the_tests(self):
         done = self.play(["lost"], ["lost"], ["collected", "passed", "passed", "passed", 0])
         self.assertEqual(done.count("passed"), 3)
@@ -132,7 +149,7 @@ class SuiteTest(unittest.TestCase):
         self.assertEqual(self.outcomes(done), dict(zip(self.TESTS, ["failed", "passed", "passed"])))
 
     def test_too_many_thrown_away(self):
-        with mock.patch.object(suite, "MAX_GUESTS", 2):
+        with mock.patch.object(share, "MAX_GUESTS", 2):
             done = self.play(["collected", "failed", kernel_log.EXIT_SPLAT],
                              ["collected", "failed", kernel_log.EXIT_SPLAT])
         self.assertEqual(done.count("failed"), 3)

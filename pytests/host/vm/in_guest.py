@@ -1,6 +1,7 @@
 """Running a command in a guest of its own: the one place where guests are started."""
 
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,24 +57,24 @@ def run_in_guest(kernel, folder, command, acceleration, content=Content(), suffi
     """
     results.commit()
     folder.mkdir(parents=True, exist_ok=True)
-    initramfs = image.initramfs(kernel, folder, command, content)
     log, console = folder / f"output{suffix}.log", folder / f"console{suffix}.log"
     code, lost = None, ""
-    try:
+    # Several guests may share the folder.
+    with tempfile.TemporaryDirectory(prefix="initramfs-", dir=folder) as own:
+        initramfs = image.initramfs(kernel, Path(own), command, content)
         with open(log, "wb", buffering=0) as output:
             def take(data):
                 output.write(data)
                 if shown:
                     sys.stdout.buffer.write(data)
                     sys.stdout.buffer.flush()
-            code = Guest(
-                kernel.arch, release.fetch(kernel).image, initramfs, console, acceleration,
-                on_output=take, extra_line=f"{kernel.line} {line}",
-                memory=max(kernel.memory, memory), **options,
-            ).run()
-    except GuestLost as error:
-        lost = str(error)
-    finally:
-        initramfs.unlink()
+            try:
+                code = Guest(
+                    kernel.arch, release.fetch(kernel).image, initramfs, console, acceleration,
+                    on_output=take, extra_line=f"{kernel.line} {line}",
+                    memory=max(kernel.memory, memory), **options,
+                ).run()
+            except GuestLost as error:
+                lost = str(error)
     text = log.read_text(encoding="utf-8", errors="replace").replace("\r", "")
     return Ended(code, lost, text, console)
