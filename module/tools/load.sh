@@ -80,6 +80,13 @@ may_load_modules ||
 need_debugfs
 ! loaded || die "loaded already: make unload first, or use what is in $tree"
 
+# The kernel reads a quote within the value as its end, and a later blank as the parameter's.
+# It takes bytes above 127 for blanks, too.
+case ${ONLY:-} in
+*\"*[![:graph:]]*)
+	die "a quote, and behind it a blank or a byte that is not ASCII, cannot be given at load" \
+		"make load PARAMS=enabled=N, write the path to $tree/only, and 1 to $tree/enabled" ;;
+esac
 if [ -n "${ONLY:-}" ]; then
 	set -- "$@" "only=\"$ONLY\""
 fi

@@ -449,12 +449,24 @@ class LoadTest(MachineTest):
         machine.compiler("gcc")
         machine.program("insmod", f"printf '%s\\n' \"$@\" > '{machine.root}/insmod'")
         machine.program("dmesg", "")
-        for path in ("/a$b", "/it's", "/$(b)", "/a b"):
+        for path in ("/a$b", "/it's", "/$(b)", "/a b", "/voilà", '/a"b', "/à\""):
             with self.subTest(path):
                 self.passed(machine.run("make", f"KDIR={machine.kernel()}", "load",
                                         f"ONLY={path}"))
                 self.assertEqual((machine.root / "insmod").read_text().splitlines()[1:],
                                  [f'only="{path}"'])
+
+    def test_a_path_that_the_kernel_would_cut(self):
+        """With a quote in it the value ends there, and the parameter at the next blank."""
+        machine = self.machine()
+        machine.compiler("gcc")
+        machine.program("insmod", f": > '{machine.root}/insmod'")
+        machine.program("dmesg", "")
+        for path in ('/a" b', '/a"bà', '/"\tb'):
+            with self.subTest(path):
+                done = machine.run("make", f"KDIR={machine.kernel()}", "load", f"ONLY={path}")
+                self.refused(done, "cannot be given at load")
+                self.assertFalse((machine.root / "insmod").exists())
 
     def test_roots_programs_are_found(self):
         """As su leaves it, root's PATH has no sbin."""
