@@ -67,7 +67,7 @@ class KernelReport:
                     continue
                 what = f"{result.test.partition('::')[0]}: {name}"
                 sums[what] = sums.get(what, 0) + count
-        return sums
+        return dict(sorted(sums.items()))
 
     def figure(self):
         """What came out, in a line."""
