@@ -158,6 +158,12 @@ def module_function(module, name):
                       default=start + os.sysconf("SC_PAGE_SIZE"))
 
 
+def made_at_run_time():
+    """Return the names of the code that the kernel makes as it runs: trampolines, BPF programs."""
+    return [symbol.decode() for _, _, symbol, owner in _MODULE.findall(_read()[1])
+            if owner == b"bpf" or owner.startswith(b"__builtin__")]
+
+
 @functools.lru_cache(maxsize=None)
 def traceable():
     """Return the core kernel's functions that ftrace knows, in the order of addresses."""

@@ -71,6 +71,17 @@ def test_states(loaded):
     assert states(loaded) == {SHOW: "observed", LOCAL_SHOW: "observed"}
 
 
+def test_opened_before(loaded):
+    """The states are those of the read, not of the opening."""
+    fd = os.open(loaded.path("callers"), os.O_RDONLY)
+    loaded.write(f"parents/{SHOW}/redirect", "0")
+    loaded.write("remove_parent", LOCAL_SHOW)
+    text = os.read(fd, 65536).decode()
+    os.close(fd)
+    assert text == loaded.read("callers")
+    assert states(loaded) == {SHOW: "observed", LOCAL_SHOW: "-"}
+
+
 def test_without_addresses(loaded):
     """Who may not see addresses sees where the calls are all the same."""
     lines = capabilities.in_child(lambda: capabilities.drop(capabilities.CAP_SYSLOG),

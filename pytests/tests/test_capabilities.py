@@ -4,9 +4,13 @@ import errno
 import os
 import re
 
+import pytest
+
 from pytests.lib import capabilities, memevents, peer as peers
 from pytests.lib.memevents import SHOW
 from pytests.lib.stats import check_format
+
+KPTR_RESTRICT = "/proc/sys/kernel/kptr_restrict"
 
 
 def files():
@@ -40,6 +44,28 @@ def test_root_without_cap_syslog(loaded):
         assert addresses(text) == ["0x0"] * len(addresses(full))
         words = [word for word in full.split() if not addresses(word)]
         assert [word for word in text.split() if not addresses(word)] == words
+
+
+def test_root_of_a_user_namespace(loaded):
+    """It has CAP_SYSLOG there, which is not enough."""
+    for name in files():
+        text = capabilities.in_child(capabilities.become_root_of_a_namespace,
+                                     lambda: loaded.read(name))
+        assert set(addresses(text)) == {"0x0"}
+
+
+@pytest.mark.parametrize("restrict", [b"0", b"2"])
+def test_kptr_restrict(loaded, restrict):
+    """It hides no address from who may see them, and shows none to others."""
+    full = {name: loaded.read(name) for name in files()}
+    before = memevents.read_file(KPTR_RESTRICT)
+    memevents.write_file(KPTR_RESTRICT, restrict)
+    try:
+        assert {name: loaded.read(name) for name in files()} == full
+        text = capabilities.in_child(lessen, lambda: loaded.read("stats"))
+    finally:
+        memevents.write_file(KPTR_RESTRICT, before)
+    assert set(addresses(text)) == {"0x0"}
 
 
 def test_a_bare_address_is_an_address_too(hook, peer):

@@ -69,10 +69,13 @@ def test_range(loaded, symbols):
         assert numbers == loaded.stats()[parent][1:3]
 
 
-def test_a_file_in_small_pieces(loaded):
+@pytest.mark.parametrize("name", ["stats", "why", "callers", f"parents/{SHOW}/range", "only"])
+def test_a_file_in_small_pieces(loaded, cgroup, name):
     """Reading a few bytes at a time gives the same text."""
-    whole = loaded.read("stats")
-    fd = os.open(loaded.path("stats"), os.O_RDONLY)
+    loaded.write("only", cgroup.path)
+    whole = loaded.read(name)
+    assert len(whole) > 11
+    fd = os.open(loaded.path(name), os.O_RDONLY)
     pieces = []
     while True:
         piece = os.read(fd, 11)

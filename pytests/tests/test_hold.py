@@ -165,6 +165,15 @@ def test_no_write_moves_the_offset(loaded, opened):
     check(loaded, 0, False)
 
 
+@pytest.mark.parametrize("mode", ["a", "a+"])
+def test_opened_to_append(loaded, mode):
+    """As many a library does: it seeks to the end first."""
+    with open(loaded.path("hold"), mode, encoding="ascii", buffering=1) as file:
+        file.write("1\n")
+        check(loaded, 1, True)
+    check(loaded, 0, False)
+
+
 def test_by_echo(loaded):
     """The file is closed behind the word: the hold is over at once."""
     loaded.write("hold", "1\n")

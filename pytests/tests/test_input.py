@@ -99,9 +99,11 @@ def append(path, word, mode="a"):
 
 @pytest.mark.parametrize("mode", ["a", "a+"])
 @pytest.mark.parametrize("name, word", [("enabled", "N"), (f"parents/{SHOW}/redirect", "N"),
-                                        ("banner", "another")])
+                                        ("banner", "another"), ("only", "/"), ("readers", "/"),
+                                        (f"parents/{SHOW}/times", "7")])
 def test_opened_to_append(loaded, name, word, mode):
     """A file that can be read takes the command."""
+    assert loaded.read(name) != word + "\n"
     append(loaded.path(name), word, mode)
     assert loaded.read(name) == word + "\n"
 

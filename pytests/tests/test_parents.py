@@ -12,7 +12,7 @@ from pytests.lib.kernel_text import kernel_bytes
 from pytests.lib.memevents import BANNER_LINE, LOCAL_SHOW, SHOW, TARGET
 from pytests.lib.readers import Readers
 from pytests.lib.stats import check_format
-from pytests.lib.symbols import blacklist, module_functions
+from pytests.lib.symbols import blacklist, made_at_run_time, module_functions
 
 
 def test_added_as_observed(loaded, symbols):
@@ -202,6 +202,16 @@ def test_data_of_each_cpu(loaded, symbols):
             loaded.write("add_parent", name)
         assert refused.value.errno in (errno.EINVAL, errno.ENOENT), name
     assert loaded.state() == before
+
+
+def test_code_that_the_kernel_makes_as_it_runs(loaded):
+    """It has a name in kallsyms, as the trampoline to the hook has, but no export tells of it."""
+    names = made_at_run_time()
+    if not names:
+        pytest.skip("this kernel names no code that it makes as it runs")
+    for name in names[:3]:
+        with loaded.refuses(errno.ENOENT, name):
+            loaded.write("add_parent", name)
 
 
 def test_code_that_is_gone(loaded, symbols):

@@ -239,6 +239,21 @@ def test_perf(loaded, cgroup, condition, wanted):
         pytest.skip("this kernel has no perf events (CONFIG_PERF_EVENTS)")
 
 
+def test_perf_holds_the_module(loaded):
+    """As it does with any module's event. When it is gone, so is what held it."""
+    try:
+        with tracing.perf_counter():
+            with memevents.expect_errno(errno.EAGAIN):
+                loaded.unload()
+            assert loaded.boolean("enabled")
+    except OSError as error:
+        if error.errno != errno.ENOSYS:
+            raise
+        pytest.skip("this kernel has no perf events (CONFIG_PERF_EVENTS)")
+    memevents.wait_for(lambda: loaded.refcount() == 0, "perf to let go")
+    loaded.unload()
+
+
 def test_trace_cmd(loaded, cgroup, tmp_path):
     """Real trace-cmd records it and prints its fields."""
     if not shutil.which("trace-cmd"):
