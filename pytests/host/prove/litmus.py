@@ -1,13 +1,16 @@
 """The form of a litmus test: what module/litmus/README.md says that each file has."""
 
 import re
-from collections import Counter
+from difflib import SequenceMatcher
 
 #: What a test is to answer: nothing bad is ever seen; a twin's missing line is.
 NEVER, SOMETIMES = "Never", "Sometimes"
 
-# Between a test and its twin: so many lines may be gone, and so many may have come.
-_GONE, _COME = 1, 2
+# What begins a part of a test: a process, or the condition at the end.
+_PART = re.compile(r"P\d+\(|exists\b")
+
+# A statement may be weakened to so many: an atomic operation becomes a load and a store.
+_WEAKER = 2
 
 _MENTION = re.compile(r"\blitmus/([a-z0-9-]+)")
 
@@ -36,10 +39,17 @@ class Litmus:
         """The answer that one of its kind has to give."""
         return SOMETIMES if self.base else NEVER
 
-    def lines(self):
-        """What is run, as a list of lines without their indentation and comments."""
+    def parts(self):
+        """What is run: the initial state, each process and the condition, as a list of each one's
+        lines without their indentation and comments.
+        """
         bare = (re.sub(r"//.*|\(\* .* \*\)", "", line) for line in self._body.splitlines())
-        return [line.strip() for line in bare if line.strip()]
+        found = [[]]
+        for line in filter(None, map(str.strip, bare)):
+            if _PART.match(line):
+                found.append([])
+            found[-1].append(line)
+        return found
 
     def form(self, top):
         """What is wrong with its header, as a list of phrases.
@@ -77,13 +87,38 @@ class Litmus:
 
     def differs(self, base):
         """What is wrong with it as a twin of a test, as a list of phrases."""
-        theirs, ours = base.lines(), self.lines()
+        theirs, ours = base.parts(), self.parts()
         if theirs == ours:
             return [f"it does the same as {base.name}"]
-        gone, come = Counter(theirs) - Counter(ours), Counter(ours) - Counter(theirs)
-        if sum(gone.values()) > _GONE or sum(come.values()) > _COME:
+        changed = [parts for parts in zip(theirs, ours) if parts[0] != parts[1]]
+        if len(theirs) != len(ours) or len(changed) != 1 or not _by_one_statement(*changed[0]):
             return [f"it differs from {base.name} by more than one statement"]
         return []
+
+
+def _by_one_statement(theirs, ours):
+    """Whether one statement of a process is gone, has become weaker, has moved or has come.
+
+    Args:
+        theirs, ours: the lines of a part of a test and of its twin.
+    """
+    if not theirs[0].startswith("P") or theirs[0] != ours[0]:
+        return False
+    edits = [(theirs[i:i_end], ours[j:j_end]) for tag, i, i_end, j, j_end
+             in SequenceMatcher(None, theirs, ours, autojunk=False).get_opcodes() if tag != "equal"]
+    gone, come = (sum(lines, []) for lines in zip(*edits))
+    if len(edits) == 2:
+        return gone == come and len(gone) == 1
+    if len(edits) != 1 or len(gone) > 1:
+        return False
+    if gone and come:
+        return len(come) <= _WEAKER and _variables(gone) == _variables(come)
+    return len(gone + come) == 1
+
+
+def _variables(lines):
+    """What statements are about, as a set of names: those of functions and macros are left out."""
+    return set(re.findall(r"\b[a-z_]\w*\b(?!\()", "\n".join(lines)))
 
 
 def _body(text, function):

@@ -111,6 +111,8 @@ class LitmusTest(unittest.TestCase):
         self.assertEqual(self.differs("\tsmp_store_release(y, 1);\n"), [])
         first, second = "\tWRITE_ONCE(*x, 1);\n", "\tsmp_store_release(y, 1);\n"
         self.assertEqual(self.differs(first + second, second + first), [])
+        self.assertEqual(self.differs(second, second + first), [])
+        self.assertEqual(self.differs("r1 = READ_ONCE(*x);", "r1 = *x;\n\tREAD_ONCE(*x);"), [])
 
     def test_no_twins(self):
         self.assertEqual(self.differs(), ["it does the same as flag"])
@@ -118,6 +120,30 @@ class LitmusTest(unittest.TestCase):
         more = ["it differs from flag by more than one statement"]
         self.assertEqual(self.differs("WRITE_ONCE(*x, 1);\n\tsmp_store_release(y, 1);"), more)
         self.assertEqual(self.differs("READ_ONCE(*x);", "READ_ONCE(*x);\na;\nb;\nc;\n"), more)
+        self.assertEqual(self.differs("READ_ONCE(*x);", "READ_ONCE(*x);\na;\nb;\n"), more)
+
+    def test_the_same_lines_elsewhere(self):
+        more = ["it differs from flag by more than one statement"]
+        first, second = "\tWRITE_ONCE(*x, 1);\n", "\tsmp_store_release(y, 1);\n"
+        for old, new in (
+                # of one process in another order
+                ("\tint r0;\n\tint r1;\n\n\tr0 = smp_load_acquire(y);\n\tr1 = READ_ONCE(*x);\n",
+                 "\tr1 = READ_ONCE(*x);\n\tr0 = smp_load_acquire(y);\n\tint r1;\n\tint r0;\n"),
+                # moved from one process to the other
+                (second + "}\n\nP1(int *x, int *y) // flag_read()\n{\n",
+                 "}\n\nP1(int *x, int *y) // flag_read()\n{\n" + second),
+                # the processes exchanged
+                (first + second, "\tr0 = smp_load_acquire(y);\n\tr1 = READ_ONCE(*x);\n")):
+            with self.subTest(new):
+                self.assertEqual(self.differs(old, new), more)
+
+    def test_what_is_no_statement(self):
+        more = ["it differs from flag by more than one statement"]
+        for old, new in (("{}", "{ y=1; }"), ("P0(int *x, int *y)", "P0(int *y, int *x)"),
+                         ("1:r1=0", "1:r1=1"),
+                         ("smp_store_release(y, 1)", "WRITE_ONCE(*x, 1)")):
+            with self.subTest(new):
+                self.assertEqual(self.differs(old, new), more)
 
     def test_pairs(self):
         tests = {"flag": self.read("flag", BASE), "flog+one": self.read("flog+one", twin("one"))}
