@@ -179,7 +179,12 @@ class ReplayTest(unittest.TestCase):
                             [other, other, bad, other]), [bad])
 
     def test_no_difference(self):
-        self.assertEqual(self.shrunk(nothing, [["read", SHOW]] * 3), [["read", SHOW]] * 3)
+        self.assertIsNone(self.shrunk(nothing, [["read", SHOW]] * 3))
+
+    def test_one_command_that_differs(self):
+        bad = ["read", SHOW]
+        self.assertEqual(self.shrunk(
+            lambda command, _: Difference("bad") if command == bad else None, [bad]), [bad])
 
 
 class ShellTest(unittest.TestCase):

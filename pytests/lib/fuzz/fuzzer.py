@@ -294,7 +294,10 @@ def replay(driver, commands):
 
 
 def shrink(make_driver, commands):
-    """Return a shorter list of commands that still makes the module differ from the model."""
+    """Return a shorter list of commands that still makes the module differ from the model.
+
+    None where the commands themselves do not.
+    """
     tries = TRIES
 
     def differs(candidate):
@@ -310,6 +313,8 @@ def shrink(make_driver, commands):
                 pass
         return False
 
+    if not differs(commands):
+        return None
     step = len(commands) // 2
     while step and tries:
         at = 0
