@@ -4,10 +4,11 @@
 #define _PEERS_CALL_TARGET_H
 
 #include <linux/atomic.h>
-#include <linux/kprobes.h>
 #include <linux/linkage.h>
 #include <linux/objtool.h>
 #include <linux/seq_file.h>
+
+#include "function.h"
 
 typedef void peer_show_t(struct seq_file *m, atomic_long_t *events);
 
@@ -47,17 +48,12 @@ STACK_FRAME_NON_STANDARD(peer_call);
 /* Return: 0, or what register_kprobe() says. */
 static int peer_find_target(void)
 {
-	struct kprobe kp = {
-		.symbol_name = "__memory_events_show",
-		.flags = KPROBE_FLAG_DISABLED,
-	};
-	int err = register_kprobe(&kp);
+	unsigned long addr;
+	int err = peer_find("__memory_events_show", &addr);
 
-	if (err)
-		return err;
-	peer_target = (peer_show_t *)kp.addr;
-	unregister_kprobe(&kp);
-	return 0;
+	if (!err)
+		peer_target = (peer_show_t *)addr;
+	return err;
 }
 
 #endif /* _PEERS_CALL_TARGET_H */

@@ -5,11 +5,9 @@
  */
 #include <linux/compiler.h>
 #include <linux/ftrace.h>
-#include <linux/kprobes.h>
 #include <linux/module.h>
-#include <linux/string.h>
 
-static const u8 peer_endbr[] = { 0xf3, 0x0f, 0x1e, 0xfa };
+#include "function.h"
 
 /*
  * It only returns to the function, having touched no register: noinstr keeps
@@ -59,20 +57,12 @@ static void peer_unregister(void)
 
 static int __init peer_init(void)
 {
-	struct kprobe kp = {
-		.symbol_name = "__memory_events_show",
-		.flags = KPROBE_FLAG_DISABLED,
-	};
-	int err;
+	unsigned long addr;
+	int err = peer_find("__memory_events_show", &addr);
 
-	err = register_kprobe(&kp);
 	if (err)
 		return err;
-	peer_site = (unsigned long)kp.addr;
-	unregister_kprobe(&kp);
-	/* Kprobes itself steps over it from 6.2 on. */
-	if (!memcmp((void *)peer_site, peer_endbr, sizeof(peer_endbr)))
-		peer_site += sizeof(peer_endbr);
+	peer_site = peer_behind_endbr(addr);
 	return peer_register();
 }
 module_init(peer_init);
@@ -84,5 +74,5 @@ static void __exit peer_exit(void)
 module_exit(peer_exit);
 
 MODULE_DESCRIPTION("Test peer: a direct user of ftrace");
-MODULE_AUTHOR("The memevents_hook authors");
+MODULE_AUTHOR("The memevents_hook developers");
 MODULE_LICENSE("GPL");

@@ -108,5 +108,5 @@ static void __exit peer_exit(void)
 module_exit(peer_exit);
 
 MODULE_DESCRIPTION("Test peer: a probe on the module's tracepoint");
-MODULE_AUTHOR("The memevents_hook authors");
+MODULE_AUTHOR("The memevents_hook developers");
 MODULE_LICENSE("GPL");

@@ -83,7 +83,7 @@ static int peer_leak(void)
 	return kmalloc(100, GFP_KERNEL) ? 0 : -ENOMEM;
 }
 
-/* PAGE_POISONING: behind the back of KASAN, which would see any other store. */
+/* PAGE_POISONING: by an instruction that KASAN does not instrument. */
 static int peer_page(void)
 {
 	struct page *page = alloc_page(GFP_KERNEL);
@@ -176,5 +176,5 @@ static void __exit peer_exit(void)
 module_exit(peer_exit);
 
 MODULE_DESCRIPTION("Test peer: commits a fault");
-MODULE_AUTHOR("The memevents_hook authors");
+MODULE_AUTHOR("The memevents_hook developers");
 MODULE_LICENSE("GPL");

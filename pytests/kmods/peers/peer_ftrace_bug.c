@@ -7,19 +7,18 @@
  * For guests that are thrown away afterwards.
  */
 #include <linux/ftrace.h>
-#include <linux/kprobes.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/string.h>
 #include <linux/vmalloc.h>
 
 #include "compat.h"
+#include "function.h"
 
 static char *symbol;
 module_param(symbol, charp, 0444);
 MODULE_PARM_DESC(symbol, "a function of the kernel's own, traced or not");
 
-static const u8 peer_endbr[] = { 0xf3, 0x0f, 0x1e, 0xfa };
 static const u8 peer_nop[] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };
 static const u8 peer_other_nop[] = { 0x66, 0x66, 0x66, 0x66, 0x90 };
 static const u8 peer_call = 0xe8;
@@ -66,20 +65,12 @@ static int peer_write(unsigned long to, const u8 *bytes, size_t len)
 /* Neither ftrace's call nor its nop is there any more, and ftrace is not told. */
 static int peer_spoil(void)
 {
-	struct kprobe kp = {
-		.symbol_name = symbol,
-		.flags = KPROBE_FLAG_DISABLED,
-	};
 	unsigned long site;
-	int err;
+	int err = peer_find(symbol, &site);
 
-	err = register_kprobe(&kp);
 	if (err)
 		return err;
-	site = (unsigned long)kp.addr;
-	unregister_kprobe(&kp);
-	if (!memcmp((void *)site, peer_endbr, sizeof(peer_endbr)))
-		site += sizeof(peer_endbr);
+	site = peer_behind_endbr(site);
 	if (*(const u8 *)site != peer_call &&
 	    memcmp((void *)site, peer_nop, sizeof(peer_nop)))
 		return -EOPNOTSUPP;
@@ -96,8 +87,7 @@ static int __init peer_init(void)
 	peer_victim();
 	/* Or the compiler adds the offsets, and objtool sees calls behind the ENDBR. */
 	OPTIMIZER_HIDE_VAR(site);
-	if (!memcmp((void *)site, peer_endbr, sizeof(peer_endbr)))
-		site += sizeof(peer_endbr);
+	site = peer_behind_endbr(site);
 	if (memcmp((void *)site, peer_nop, sizeof(peer_nop)))
 		return -EOPNOTSUPP;
 
@@ -110,8 +100,8 @@ static int __init peer_init(void)
 }
 module_init(peer_init);
 
-/* No exit: who knows what ftrace still holds of us. */
+/* No exit: ftrace may still refer to this module. */
 
 MODULE_DESCRIPTION("Test peer: makes ftrace shut itself down");
-MODULE_AUTHOR("The memevents_hook authors");
+MODULE_AUTHOR("The memevents_hook developers");
 MODULE_LICENSE("GPL");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A kprobe on a function. With a post_handler, and where kprobes go through
- * ftrace, it needs IPMODIFY; without one it gets on with everybody.
+ * A kprobe on a function. With a post_handler it needs IPMODIFY where kprobes go
+ * through ftrace; without one it needs no IPMODIFY.
  */
 #include <linux/kprobes.h>
 #include <linux/ktime.h>
@@ -66,5 +66,5 @@ static void __exit peer_exit(void)
 module_exit(peer_exit);
 
 MODULE_DESCRIPTION("Test peer: a kprobe with or without a post_handler");
-MODULE_AUTHOR("The memevents_hook authors");
+MODULE_AUTHOR("The memevents_hook developers");
 MODULE_LICENSE("GPL");

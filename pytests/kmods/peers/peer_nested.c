@@ -9,12 +9,12 @@
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/seq_file.h>
-#include <linux/string.h>
 
 #include "call_target.h"
 #include "compat.h"
+#include "tracer.h"
 
-static char symbol[128] = "__memory_events_show";
+static char symbol[PEER_SYMBOL_MAX] = "__memory_events_show";
 module_param_string(symbol, symbol, sizeof(symbol), 0444);
 MODULE_PARM_DESC(symbol, "the function to trace");
 
@@ -52,30 +52,20 @@ static struct ftrace_ops peer_ops = {
 
 static int __init peer_init(void)
 {
-	unsigned char name[sizeof(symbol)];
-	int err;
+	int err = peer_find_target();
 
-	err = peer_find_target();
 	if (err)
 		return err;
-	memcpy(name, symbol, sizeof(name));
-	err = ftrace_set_filter(&peer_ops, name, strlen(symbol), 1);
-	if (err)
-		return err;
-	err = register_ftrace_function(&peer_ops);
-	if (err)
-		ftrace_set_filter(&peer_ops, NULL, 0, 1);
-	return err;
+	return peer_trace(&peer_ops, symbol);
 }
 module_init(peer_init);
 
 static void __exit peer_exit(void)
 {
-	unregister_ftrace_function(&peer_ops);
-	ftrace_set_filter(&peer_ops, NULL, 0, 1);
+	peer_trace_end(&peer_ops);
 }
 module_exit(peer_exit);
 
 MODULE_DESCRIPTION("Test peer: a tracer that calls the target");
-MODULE_AUTHOR("The memevents_hook authors");
+MODULE_AUTHOR("The memevents_hook developers");
 MODULE_LICENSE("GPL");

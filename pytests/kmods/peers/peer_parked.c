@@ -31,7 +31,7 @@ static noinline __noclone void peer_park(void)
 static int peer_park_show(struct seq_file *m, void *v)
 {
 	peer_park();
-	seq_puts(m, "let go\n");
+	seq_puts(m, "released\n");
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(peer_park);
@@ -51,5 +51,5 @@ static void __exit peer_exit(void)
 module_exit(peer_exit);
 
 MODULE_DESCRIPTION("Test peer: keeps a task asleep in a function of its own");
-MODULE_AUTHOR("The memevents_hook authors");
+MODULE_AUTHOR("The memevents_hook developers");
 MODULE_LICENSE("GPL");
