@@ -37,7 +37,7 @@ def _missing():
         return f"no module at {memevents.KO}: run make"
     if not peer_module.built():
         return f"no modules in {peer_module.FOLDER}: make check builds them, and runs the tests"
-    left = memevents.leftovers() + peer_module.leftovers()
+    left = memevents.leftovers() + memevents.others_left() + peer_module.leftovers()
     if left:
         return "not a clean start (make unload first): " + "; ".join(left)
     try:
@@ -103,18 +103,20 @@ def kernel_log(request):
 
 @pytest.fixture(autouse=True)
 def nothing_left(kernel_log):
-    """After each test: no module, no debugfs tree, no filter, no peer, no cgroup but the session's.
+    """After each test: no module, debugfs tree, filter or peer, and no cgroup but the session's.
 
     What is found is taken away where that is possible, so that the tests to
     come are judged for their own faults.
     """
     yield
-    left = memevents.leftovers() + peer_module.leftovers()
+    left = memevents.leftovers() + memevents.others_left() + peer_module.leftovers()
     left += [f"cgroup {name}" for name in memcg.leftovers() if name != _session_cgroup()]
     peer_module.unload_all()
     memevents.close_files()
     if memevents.module_loaded(memevents.MODULE):
         memevents.Hook().unload()
+    for name in memevents.others_left():
+        memevents.rmmod(name)
     assert not left, "the test left behind: " + "; ".join(left)
 
 
@@ -210,15 +212,16 @@ def calls():
 @pytest.fixture
 def any_target(originals):
     """The engine on a target that the parameter `target` names, not loaded; to observe with."""
-    name = "any_target_hook"
-    return memevents.Hook(os.path.join(memevents.KMODS, "any_target", name + ".ko"), name)
+    hook = memevents.other_hook(memevents.ANY_TARGET)
+    yield hook
+    if hook.loaded:
+        hook.unload()
 
 
 @pytest.fixture
 def slow_target(originals):
     """The engine on the module's own target with a slow replacement, not loaded."""
-    name = "slow_target_hook"
-    hook = memevents.Hook(os.path.join(memevents.KMODS, "slow_target", name + ".ko"), name)
+    hook = memevents.other_hook(memevents.SLOW_TARGET)
     yield hook
     if hook.loaded:
         hook.unload()

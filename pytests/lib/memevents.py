@@ -19,12 +19,19 @@ from pytests.lib import scale
 from pytests.lib.unsupported import Unsupported
 
 MODULE = "memevents_hook"
+#: Other modules with the engine, which tests load: those of kmods/, and of module/example/.
+ANY_TARGET = "any_target_hook"
+SLOW_TARGET = "slow_target_hook"
+EXAMPLE = "loadavg_hook"
+OTHERS = (ANY_TARGET, SLOW_TARGET, EXAMPLE)
 TARGET = "__memory_events_show"
 SHOW = "memory_events_show"
 LOCAL_SHOW = "memory_events_local_show"
 BANNER = "This is from __memory_events_show_new"
 #: The replacement's first line, as it is read.
 BANNER_LINE = BANNER.encode() + b"\n"
+#: As many parents can be listed.
+PARENTS_MAX = 256
 
 #: The top of the project.
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -181,13 +188,13 @@ def traced(*symbols):
 
 
 def close_files():
-    """Close what this process has open of the tree: a test that failed half-way left it so."""
+    """Close what this process has open of the trees: a test that failed half-way left it so."""
     for name in os.listdir("/proc/self/fd"):
         try:
             path = os.readlink(os.path.join("/proc/self/fd", name))
         except FileNotFoundError:
             continue
-        if path == ROOT or path.startswith(ROOT + "/"):
+        if any(f"{path}/".startswith(f"{DEBUGFS}/{module}/") for module in (MODULE, *OTHERS)):
             os.close(int(name))
 
 
@@ -202,6 +209,11 @@ def leftovers():
     if line:
         left.append(f"enabled_functions: {line}")
     return left
+
+
+def others_left():
+    """Return those of OTHERS that are in the kernel."""
+    return [name for name in OTHERS if module_loaded(name)]
 
 
 def parse_address(text):
@@ -397,6 +409,11 @@ class Hook:
         after = self.state()
         for name, value in before.items():
             assert after[name] == value, f"a refused write changed {name}: {what}"
+
+
+def other_hook(name):
+    """Return the Hook of a module of kmods/ with the engine: ANY_TARGET or SLOW_TARGET."""
+    return Hook(os.path.join(KMODS, name.replace("_hook", ""), name + ".ko"), name)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""The small kernel modules of kmods/peers/: others that want something of the same functions."""
+"""The small kernel modules of kmods/peers/, which are loaded beside the hook."""
 
 import errno
 import os
@@ -17,12 +17,16 @@ DIRECTORY = "peer_directory"
 EVENT = "peer_event"
 NESTED = "peer_nested"
 DIRECT = "peer_direct"
-#: Those that take one of the functions that the module hooks where no other is named.
-HOLDERS = (LIVEPATCH, KPROBE, IPMODIFY)
+#: They commit faults, in guests that are thrown away afterwards; the second cannot be unloaded.
+FAULTS = "peer_faults"
+FTRACE_BUG = "peer_ftrace_bug"
+#: IPMODIFY owners: of one of the functions that the module hooks where no other is named.
+OWNERS = (LIVEPATCH, KPROBE, IPMODIFY)
 #: What the peer CALLER prints when it calls the target.
 CALLED = os.path.join(memevents.DEBUGFS, CALLER, "events")
 
-ALL = (LIVEPATCH, KPROBE, IPMODIFY, CALLER, PARKED, DIRECTORY, EVENT, NESTED, DIRECT)
+ALL = (LIVEPATCH, KPROBE, IPMODIFY, CALLER, PARKED, DIRECTORY, EVENT, NESTED, DIRECT, FAULTS,
+       FTRACE_BUG)
 
 _LIVEPATCHES = "/sys/kernel/livepatch"
 
@@ -41,7 +45,7 @@ def load(name, settle=True, **parameters):
     """
     if name in (CALLER, NESTED, DIRECT) or "Y" in (parameters.get("call"), parameters.get("calls")):
         memevents.need_calls()
-    if name in HOLDERS and memevents.inlined():
+    if name in OWNERS and memevents.inlined():
         if name == LIVEPATCH:
             parameters.setdefault("parent", "Y")
         parameters.setdefault("symbol", memevents.SHOW)
@@ -62,7 +66,7 @@ def set_parameter(name, parameter, value):
 
 
 def texts(name, originals):
-    """Return what memory.events and memory.events.local read while a holder has the target.
+    """Return what memory.events and memory.events.local read beside an IPMODIFY owner.
 
     originals: what they read without.
     """
@@ -131,7 +135,7 @@ def unload_all():
 
 
 def need_ipmodify(name):
-    """Raise Unsupported where a holder, which is loaded, has not taken IPMODIFY.
+    """Raise Unsupported where an IPMODIFY owner, which is loaded, has not taken IPMODIFY.
 
     A kprobe does where it goes through ftrace.
     """

@@ -19,16 +19,19 @@ READS_256_PARENTS = scaled(10000)   # of each file, with the table full
 FLIPS_REDIRECT = scaled(10000)  # writes to a parent's redirect
 FLIPS_ENABLED = scaled(100)     # writes to enabled: a grace period each
 FLIPS_TRACEPOINT = scaled(20)   # of the event: a grace period each
-TRACERS = scaled(40)            # that come or go beside the hook
+VISITORS = scaled(40)           # that come or go beside the hook
 FLIPS_BANNER = scaled(1000)     # writes to banner
 RESETS = scaled(100)            # writes to reset under readers
 REFUSALS = scaled(90)           # of switching on, under readers; MEMEVENTS_SCALE=112 makes 10,080
 REFUSED_LOADS = scaled(12)      # the same of loading
 SLOW_UNLOADS = scaled(6)        # with readers in a slow replacement
 READS_BYPASSED = scaled(1000)   # of each file, with the table full and the cache bypassed
+READS_NESTED = scaled(100)      # of each file, while who looks on calls the target
+WRITES_AT_ONCE = scaled(100)    # of each of several writers
+FUZZED_WRITES = scaled(3000)    # of the fuzzer's short run
+FUZZED_LOADS = max(20, scaled(30))  # with random parameters: fewer may all be taken
 
 # Not scaled
-MAX_PARENTS = 256               # the module's limit
 CHURNED_PARENTS = 1000          # added and removed under readers
 CHURNED_BYPASSED = 40           # the same, with the cache bypassed
 

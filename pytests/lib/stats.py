@@ -18,10 +18,10 @@ def headings(hook):
     return lines
 
 
-def check_format(text, inlined=None):
+def check_format(text, target=None):
     """Assert the form of the whole text; return the stats.
 
-    inlined: the target's name where it is one that no kernel has.
+    target: its name where it is one that no kernel has, and so is taken as inlined.
     """
     assert text.endswith("\n")
     first, *lines = text[:-1].split("\n")
@@ -29,8 +29,8 @@ def check_format(text, inlined=None):
         if re.fullmatch(heading, lines[0]):
             del lines[0]
     second, *rows = lines
-    place = "inlined" if inlined or memevents.inlined() else "0x[0-9a-f]+-0x[0-9a-f]+"
-    assert re.fullmatch(rf"# enabled=[YN] target={inlined or TARGET} range={place}", first)
+    place = "inlined" if target or memevents.inlined() else "0x[0-9a-f]+-0x[0-9a-f]+"
+    assert re.fullmatch(rf"# enabled=[YN] target={target or TARGET} range={place}", first)
     assert second.split() == ["#"] + COLUMNS
     assert not any(row.startswith("#") for row in rows)
     assert all(row == row.rstrip() and "\t" not in row for row in [first, *lines])

@@ -137,8 +137,7 @@ def plain_kprobe(symbol, post):
     """A kprobe of a module's, with or without a post_handler; yields a `look(read)`: its hits."""
     peer.load(peer.KPROBE, symbol=symbol, post="Y" if post else "N")
     try:
-        hits = f"/sys/module/{peer.KPROBE}/parameters/hits"
-        yield _looking(lambda: [int(memevents.read_file(hits))])
+        yield _looking(lambda: [peer.number(peer.KPROBE, "hits")])
     finally:
         peer.unload(peer.KPROBE)
 

@@ -16,7 +16,7 @@ KPTR_RESTRICT = "/proc/sys/kernel/kptr_restrict"
 def files():
     """Return those that show addresses: `target` has none where the compiler inlined it."""
     parent = [f"parents/{SHOW}/range", f"parents/{SHOW}/call_sites"]
-    return ["stats", *parent, *([] if memevents.inlined() else ["target"])]
+    return ["stats", "callers", *parent, *([] if memevents.inlined() else ["target"])]
 
 
 def lessen():
@@ -103,12 +103,12 @@ def test_stats_keep_their_form_without_addresses(loaded):
 
 def test_an_ordinary_user_can_open_nothing(loaded):
     """Not even when handed the folder: each file's own mode says no."""
-    files = sorted(loaded.tree())
+    names = sorted(loaded.tree())
     folder = os.open(memevents.ROOT, os.O_PATH | os.O_DIRECTORY)
 
     def try_all():
         opened = []
-        for name in files:
+        for name in names:
             for flags in (os.O_RDONLY, os.O_WRONLY, os.O_RDWR):
                 try:
                     os.close(os.open(name, flags, dir_fd=folder))

@@ -11,8 +11,7 @@ from pytests.lib import memevents
 from pytests.lib.call_sites import sites
 from pytests.lib.memevents import expect_errno
 
-MODULE = "loadavg_hook"
-KO = os.path.join(memevents.TOP, "module", "example", MODULE + ".ko")
+KO = os.path.join(memevents.TOP, "module", "example", memevents.EXAMPLE + ".ko")
 
 TARGET = "get_avenrun"
 PROC = "loadavg_proc_show"
@@ -45,7 +44,7 @@ def sysinfo_loads():
 @contextlib.contextmanager
 def example():
     """The example's module, loaded."""
-    with memevents.Hook(KO, MODULE).session() as hook:
+    with memevents.Hook(KO, memevents.EXAMPLE).session() as hook:
         yield hook
     assert memevents.traced(TARGET) is None
 
@@ -102,7 +101,7 @@ def test_the_other_way_round():
 
 def test_its_errors_are_its_own():
     """A load that fails leaves nothing behind under this name either."""
-    hook = memevents.Hook(KO, MODULE)
+    hook = memevents.Hook(KO, memevents.EXAMPLE)
     with expect_errno(errno.ENOENT):
         hook.load(redirect="no_such_function")
     assert not hook.loaded

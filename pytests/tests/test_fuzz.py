@@ -24,7 +24,7 @@ def test_the_module_does_what_the_model_says(driver, record_property):
     MEMEVENTS_SEED picks another sequence.
     """
     seed = int(os.environ.get("MEMEVENTS_SEED", "1"))
-    fuzzer.fuzz(driver, seed, scale.scaled(3000))
+    fuzzer.fuzz(driver, seed, scale.FUZZED_WRITES)
     for what, count in driver.counts.items():
         record_property(what, count)
     assert driver.counts["refused"] > driver.counts["writes"] // 10
@@ -34,7 +34,7 @@ def test_the_module_does_what_the_model_says(driver, record_property):
 def test_parameters(driver, record_property):
     """Loading with any parameters gives the predicted result; a refused one leaves nothing."""
     generator = generate.Generator(2, driver.model)
-    for _ in range(max(20, scale.scaled(30))):
+    for _ in range(scale.FUZZED_LOADS):
         driver.run(generator.load())
     record_property("loads", driver.counts["loads"])
     assert driver.counts["loads refused"]

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from pytests.lib import memevents, visitors
-from pytests.lib.memevents import LOCAL_SHOW, SHOW, TARGET
+from pytests.lib.memevents import LOCAL_SHOW, PARENTS_MAX, SHOW, TARGET
 from pytests.lib.symbols import blacklist, traceable
 
 PARAMETERS = os.path.join("/sys/module", memevents.MODULE, "parameters")
@@ -166,10 +166,14 @@ def test_accepted_enabled(hook, wanted, values):
 
 
 def test_refused_by_what_they_name(hook, kernel_log, symbols):
-    """Code that is no function, a name of several functions, two names of one range."""
+    """Code that is no function, a name of several functions."""
     for number, name in ((errno.EINVAL, symbols.entry_code()[0]),
                          (errno.ENOTUNIQ, symbols.duplicates()[0])):
         assert name in hook.load_refused(kernel_log, number, redirect=name)
+
+
+def test_two_names_of_one_function(hook, kernel_log, symbols):
+    """Given both, a load is refused as for one that is given twice."""
     for first, second in symbols.aliases():
         try:
             hook.load(enabled=False, redirect=first)
@@ -221,12 +225,12 @@ def test_a_target_that_ftrace_does_not_know(any_target, kernel_log, symbols):
 
 def test_as_many_parents_as_there_may_be(hook, symbols, kernel_log):
     """256 by parameters load; one more is ENOSPC."""
-    names = symbols.some(255)
+    names = symbols.some(PARENTS_MAX - 1)
     hook.load_refused(kernel_log, errno.ENOSPC,
                       redirect=names[:130] + [SHOW], observe=names[130:] + [LOCAL_SHOW])
-    hook.load(redirect=names[:129] + [SHOW], observe=names[129:254] + [LOCAL_SHOW])
+    hook.load(redirect=names[:129] + [SHOW], observe=names[129:-1] + [LOCAL_SHOW])
     listed = roles(hook)
-    assert len(listed) == 256
+    assert len(listed) == PARENTS_MAX
     assert {name for name, redirect in listed.items() if redirect} == set(names[:129] + [SHOW])
 
 

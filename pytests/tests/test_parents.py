@@ -259,17 +259,17 @@ def test_a_name_of_several_functions(loaded, symbols):
 @pytest.fixture
 def full(loaded, symbols):
     """The module with as many parents listed as there may be."""
-    for name in symbols.some(scale.MAX_PARENTS - 2):
+    for name in symbols.some(memevents.PARENTS_MAX - 2):
         loaded.write("add_parent", name)
-    assert len(loaded.parents()) == scale.MAX_PARENTS
+    assert len(loaded.parents()) == memevents.PARENTS_MAX
     return loaded
 
 
 def test_full(full, symbols):
     """One more is ENOSPC; with one less there is room again."""
-    names = symbols.some(scale.MAX_PARENTS + 1)
+    names = symbols.some(memevents.PARENTS_MAX + 1)
     stats = full.stats()
-    assert len(stats) == scale.MAX_PARENTS + 1
+    assert len(stats) == memevents.PARENTS_MAX + 1
     starts = [row.start for row in stats.values() if row.start is not None]
     assert starts == sorted(starts)
     for name, row in stats.items():
@@ -281,7 +281,7 @@ def test_full(full, symbols):
         full.write("add_parent", names[0])
     full.write("remove_parent", names[0])
     full.write("add_parent", names[-1])
-    assert len(full.parents()) == scale.MAX_PARENTS
+    assert len(full.parents()) == memevents.PARENTS_MAX
 
 
 def test_exact_with_a_full_list(full, cgroup, originals, files):

@@ -8,8 +8,6 @@ from pytests.lib import scale
 from pytests.lib import peer as peers
 from pytests.lib.memevents import LOCAL_SHOW, SHOW, TARGET
 
-READS = scale.scaled(100)
-
 
 def test_a_probe_of_the_event_that_calls_the_target(loaded, peer, cgroup, originals):
     """Each call is counted, but not each is an event: or the probe would call again, for ever.
@@ -19,14 +17,14 @@ def test_a_probe_of_the_event_that_calls_the_target(loaded, peer, cgroup, origin
     if platform.release().startswith("5.10."):
         pytest.skip("before 5.11 no header tells a module how to guard against recursion")
     peer(peers.EVENT, call="Y")
-    for _ in range(READS):
+    for _ in range(scale.READS_NESTED):
         cgroup.read_events()
         assert cgroup.read_local() == originals[1]
     assert peers.number(peers.EVENT, "deepest") in (1, 2)
     events = peers.number(peers.EVENT, "events")
-    assert 2 * READS <= events <= 4 * READS
-    assert loaded.hits(SHOW) == (READS, READS)
-    assert loaded.hits(LOCAL_SHOW) == (READS, 0)
+    assert 2 * scale.READS_NESTED <= events <= 4 * scale.READS_NESTED
+    assert loaded.hits(SHOW) == (scale.READS_NESTED, scale.READS_NESTED)
+    assert loaded.hits(LOCAL_SHOW) == (scale.READS_NESTED, 0)
     # Each run of the probe makes one call.
     assert loaded.number("other_hits") == events
     assert loaded.read("other_last").startswith("peer_call+")
@@ -42,8 +40,8 @@ def test_a_probe_of_the_event_that_calls_the_target(loaded, peer, cgroup, origin
 def test_a_tracer_that_calls_the_target(loaded, peer, cgroup, originals, symbol, depth, counted):
     """A limit: of calls that tracers make within each other, ftrace shows the inner to nobody."""
     peer(peers.NESTED, symbol=symbol, depth=depth)
-    for _ in range(READS):
+    for _ in range(scale.READS_NESTED):
         assert cgroup.read_local() == originals[1]
-    assert peers.number(peers.NESTED, "calls") == READS * depth
-    assert loaded.hits(LOCAL_SHOW) == (READS, 0)
-    assert loaded.number("other_hits") == READS * counted
+    assert peers.number(peers.NESTED, "calls") == scale.READS_NESTED * depth
+    assert loaded.hits(LOCAL_SHOW) == (scale.READS_NESTED, 0)
+    assert loaded.number("other_hits") == scale.READS_NESTED * counted

@@ -14,8 +14,8 @@ from pytests.lib import peer as peers
 from pytests.lib.memevents import LOCAL_SHOW
 from pytests.lib.readers import Readers, every_cpu
 
-#: Who holds the target.
-HOLDERS = [
+#: Who owns the target.
+IPMODIFY_OWNERS = [
     pytest.param(peers.KPROBE, id="kprobe"),
     pytest.param(peers.IPMODIFY, id="ftrace"),
     pytest.param(peers.LIVEPATCH, id="livepatch", marks=pytest.mark.livepatch),
@@ -23,20 +23,20 @@ HOLDERS = [
 
 
 @contextlib.contextmanager
-def held(holder, cgroup, originals):
-    """The target held by a peer, and traced besides. Yields the files for Readers.
+def owned(owner, cgroup, originals):
+    """The target owned by a peer, and traced besides. Yields the files for Readers.
 
     Skips where that peer needs no IPMODIFY.
     """
     with visitors.tracer("function", only=memevents.hooked()[0]):
-        peers.load(holder)
+        peers.load(owner)
         try:
-            peers.need_ipmodify(holder)
-            texts = peers.texts(holder, originals)
+            peers.need_ipmodify(owner)
+            texts = peers.texts(owner, originals)
             yield [(path, {0: wanted, 1: wanted})
                    for path, wanted in zip((cgroup.events, cgroup.local), texts)]
         finally:
-            peers.unload(holder)
+            peers.unload(owner)
 
 
 def counters(hook):
@@ -44,9 +44,9 @@ def counters(hook):
     return [(row.parent, row.hits, row.redirected) for row in hook.stats().values()]
 
 
-@pytest.mark.parametrize("holder", HOLDERS)
+@pytest.mark.parametrize("owner", IPMODIFY_OWNERS)
 @pytest.mark.parametrize("observed", [False, True])
-def test_switching_on(hook, cgroup, originals, record_property, holder, observed):
+def test_switching_on(hook, cgroup, originals, record_property, owner, observed):
     """Refused many times under readers on every CPU: no banner is read, no counter moves.
 
     observed: is one parent only counted? Else none is listed, and all calls are others'.
@@ -56,7 +56,7 @@ def test_switching_on(hook, cgroup, originals, record_property, holder, observed
         memevents.need_calls()
     hook.load(enabled=False, **lists)
     before = counters(hook)
-    with held(holder, cgroup, originals) as files, \
+    with owned(owner, cgroup, originals) as files, \
             Readers(files, cpus=every_cpu()) as readers, hook.writer("enabled") as write:
         for _ in range(scale.REFUSALS):
             with memevents.expect_errno(errno.EBUSY):
@@ -75,7 +75,7 @@ def test_switching_on(hook, cgroup, originals, record_property, holder, observed
 def test_nothing_is_traced(hook, cgroup, originals):
     """Calls that reach the handler of a hook that is refused are no events."""
     hook.load(enabled=False)
-    with tracing.instance() as trace, held(peers.IPMODIFY, cgroup, originals) as files, \
+    with tracing.instance() as trace, owned(peers.IPMODIFY, cgroup, originals) as files, \
             Readers(files, cpus=every_cpu()) as readers, hook.writer("enabled") as write:
         trace.write("enable", "1")
         for _ in range(scale.REFUSALS // 3 + 1):
@@ -85,10 +85,10 @@ def test_nothing_is_traced(hook, cgroup, originals):
         assert trace.lines() == []
 
 
-@pytest.mark.parametrize("holder", HOLDERS)
-def test_loading(hook, cgroup, originals, record_property, holder):
+@pytest.mark.parametrize("owner", IPMODIFY_OWNERS)
+def test_loading(hook, cgroup, originals, record_property, owner):
     """The same at load."""
-    with held(holder, cgroup, originals) as files, \
+    with owned(owner, cgroup, originals) as files, \
             Readers(files, cpus=every_cpu()) as readers:
         for _ in range(scale.REFUSED_LOADS):
             with memevents.expect_errno(errno.EBUSY):

@@ -18,7 +18,8 @@ from pytests.lib.symbols import module_function
 #: The one that prints the banner goes on in the other.
 REPLACEMENTS = ("memory_events_with_banner", "memory_events_replacement")
 
-READS = 20
+#: Of each file, in each check.
+CHECKED_READS = 20
 
 #: On arm64 a probe at a function's start comes before ftrace's call there. A kretprobe has then put
 #: its trampoline in the return address's place, and nobody can tell any more who called.
@@ -52,8 +53,8 @@ class Watch:
         assert seen and all(seen), f"the other was not there: {seen}"
 
     def check(self, enabled):
-        """READS reads of each file are printed, routed and counted as `enabled` says."""
-        for _ in range(READS):
+        """CHECKED_READS reads of each file are printed, routed and counted as `enabled` says."""
+        for _ in range(CHECKED_READS):
             self._read(enabled)
         if self._hook.loaded:
             assert self._hook.boolean("enabled") == enabled
@@ -189,7 +190,7 @@ def test_probes_on_the_call_instruction(hook, watch):
     with visitors.probe_call_sites(hook) as look:
         for enabled in (True, False, True):
             hook.write("enabled", "1" if enabled else "0")
-            assert look(lambda: watch.check(enabled)) == [READS, READS]
+            assert look(lambda: watch.check(enabled)) == [CHECKED_READS, CHECKED_READS]
     watch.check(True)
 
 
@@ -197,17 +198,17 @@ def test_a_kprobe_and_we_both_count(hook, watch):
     """A kprobe on the target sees each call, also the redirected."""
     hook.load()
     with visitors.probe(("p", TARGET)) as look:
-        assert look(lambda: watch.check(True)) == [2 * READS]
+        assert look(lambda: watch.check(True)) == [2 * CHECKED_READS]
         hook.write("enabled", "0")
-        assert look(lambda: watch.check(False)) == [2 * READS]
+        assert look(lambda: watch.check(False)) == [2 * CHECKED_READS]
 
 
 def test_a_kretprobe_and_we_both_count(hook, watch, cgroup, originals):
     """It sees each return. Where it hides the caller, calls are the kernel's own, and [other]."""
     def hidden():
-        for _ in range(READS):
+        for _ in range(CHECKED_READS):
             assert (cgroup.read_events(), cgroup.read_local()) == originals
-        assert hook.number("other_hits") == 2 * READS
+        assert hook.number("other_hits") == 2 * CHECKED_READS
         assert hook.hits(SHOW) == hook.hits(LOCAL_SHOW) == (0, 0)
         assert "trampoline" in hook.read("other_last")
         assert "tracer of returns" in hook.why()[SHOW]
@@ -215,17 +216,17 @@ def test_a_kretprobe_and_we_both_count(hook, watch, cgroup, originals):
 
     hook.load()
     with visitors.probe(("r", TARGET)) as look:
-        assert look(hidden if HIDES_CALLER else lambda: watch.check(True)) == [2 * READS]
+        assert look(hidden if HIDES_CALLER else lambda: watch.check(True)) == [2 * CHECKED_READS]
     watch.check(True)
 
 
-def test_tracers_come_and_go_under_readers(hook, cgroup, originals):
-    """One more, one less, by the dice: on the way too each call is counted, and goes its way.
+def test_visitors_come_and_go_under_readers(hook, cgroup, originals):
+    """One more, one less, in random order: on the way too each call is counted, and goes its way.
 
     None at the target's exit by BPF: while it is attached beside another tracer, the kernel lets
     calls past every IPMODIFY user (see the README's limits).
     """
-    dice = random.Random(1)
+    chance = random.Random(1)
     makers = {"kprobe": lambda: visitors.probe(("p", TARGET))}
     if not HIDES_CALLER:
         makers["kretprobe"] = lambda: visitors.probe(("r", TARGET))
@@ -236,8 +237,8 @@ def test_tracers_come_and_go_under_readers(hook, cgroup, originals):
              (cgroup.local, dict.fromkeys((0, 1), originals[1]))]
     there = {}
     with Readers(files) as readers, contextlib.ExitStack() as all_of_them:
-        for _ in range(scale.TRACERS):
-            kind = dice.choice(sorted(makers))
+        for _ in range(scale.VISITORS):
+            kind = chance.choice(sorted(makers))
             if kind in there:
                 there.pop(kind).close()
             else:
@@ -249,7 +250,7 @@ def test_tracers_come_and_go_under_readers(hook, cgroup, originals):
     assert hook.number("other_hits") == 0
 
 
-def test_every_tracer_at_once(hook, watch):
+def test_every_visitor_at_once(hook, watch):
     """function_graph, and probes on target and parents.
 
     No sampling: on 6.12 the kernel's unwinder then warns of a "stack going in the wrong direction"
@@ -299,11 +300,11 @@ def test_a_livepatched_parent(hook, cgroup, originals, patched, other, we_come_f
     for enabled in (True, False, True):
         hook.write("enabled", "1" if enabled else "0")
         before = hook.hits(patched), hook.hits(other)[0]
-        for _ in range(READS):
+        for _ in range(CHECKED_READS):
             assert read(patched) == b"livepatched 2\n"
             assert read(other) == (wanted[other] if enabled else originals[0])
         assert hook.hits(patched) == before[0] == (0, 0)
-        assert hook.hits(other)[0] == before[1] + READS * enabled
+        assert hook.hits(other)[0] == before[1] + CHECKED_READS * enabled
     peer.unload(peer.LIVEPATCH)
     assert (cgroup.read_events(), cgroup.read_local()) == (wanted[SHOW], wanted[LOCAL_SHOW])
     assert hook.hits(patched)[0] == 1
@@ -330,20 +331,20 @@ def test_unloading_while_a_parent_is_livepatched(hook, cgroup, originals):
 def test_a_parents_livepatch_in_transition(hook, cgroup, originals, patched, other, turned_round):
     """The patch is in, but a task still goes the old way: we come, switch, count, and go.
 
-    In the end the task is let go and the transition ends; or it is turned round before.
+    In the end the task is released and the transition ends; or it is turned round before.
     """
     read = {SHOW: cgroup.read_events, LOCAL_SHOW: cgroup.read_local}
     plain = dict(zip((SHOW, LOCAL_SHOW), originals))
 
     def check(enabled, redirect, in_transition=True, livepatched=True):
         before = hook.hits(patched), hook.hits(other)
-        for _ in range(READS):
+        for _ in range(CHECKED_READS):
             # The banner goes where the redirect goes.
             sent = {name: (BANNER_LINE if enabled and redirect == name else b"") + plain[name]
                     for name in plain}
             assert read[patched]() == (b"livepatched 2\n" if livepatched else sent[patched])
             assert read[other]() == sent[other]
-        seen = READS * enabled
+        seen = CHECKED_READS * enabled
         for name, (hits, redirected) in ((patched, before[0]), (other, before[1])):
             mine = 0 if livepatched and name == patched else seen
             assert hook.hits(name) == (hits + mine, redirected + mine * (redirect == name))

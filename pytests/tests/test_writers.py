@@ -54,7 +54,7 @@ def test_everybody_at_once(loaded, cgroup, originals, symbols):
     names = symbols.some(6)
     fork = multiprocessing.get_context("fork")
     writers = [fork.Process(target=write_at_random,
-                            args=(loaded, seed, names, scale.scaled(100))) for seed in range(4)]
+                            args=(loaded, seed, names, scale.WRITES_AT_ONCE)) for seed in range(4)]
     for writer in writers:
         writer.start()
     for writer in writers:

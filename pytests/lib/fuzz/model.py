@@ -8,11 +8,10 @@ import errno
 import mmap
 import re
 
-from pytests.lib.memevents import BANNER, LOCAL_SHOW, SHOW
+from pytests.lib.memevents import BANNER, LOCAL_SHOW, PARENTS_MAX, SHOW
 
 PAGE = mmap.PAGESIZE
 BANNER_MAX = 127
-PARENTS_MAX = 256
 PATH_MAX, COMPONENT_MAX = 4095, 255
 NO_LIMIT, TIMES_MAX = -1, 2147483647
 

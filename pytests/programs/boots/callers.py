@@ -3,7 +3,6 @@
 The text of /proc/kcore is disassembled from end to end, once for all targets.
 """
 
-import os
 import platform
 import re
 import subprocess
@@ -66,8 +65,7 @@ def check():
     """All targets, each by its own module."""
     symbols = kernel_symbols.running()
     found = disassembled(symbols.bounds, [symbols.address[name] for name in TARGETS])
-    any_target = memevents.Hook(
-        os.path.join(memevents.KMODS, "any_target", "any_target_hook.ko"), "any_target_hook")
+    any_target = memevents.other_hook(memevents.ANY_TARGET)
     for name in TARGETS:
         hook = memevents.Hook() if name == TARGET else any_target
         parameters = {} if name == TARGET else {"target": name}

@@ -6,8 +6,7 @@ import re
 
 from pytests.lib import kernel_log, kmemleak, memevents, peer
 
-NAME = "peer_faults"
-KO = os.path.join(peer.FOLDER, NAME + ".ko")
+KO = os.path.join(peer.FOLDER, peer.FAULTS + ".ko")
 
 #: (what the kernel is built with, the fault, what its report says). After a report of the lock
 #: checker's, and after one of KASAN's, locks are checked no more.
@@ -42,7 +41,7 @@ def commit(fault, report):
         kmemleak.forget()
     memevents.insmod(KO, f"kind={fault}")
     memevents.wait_for(reported, f"a report of the fault {fault}")
-    memevents.rmmod(NAME)
+    memevents.rmmod(peer.FAULTS)
     assert kernel_log.find_splats(found) == found
     return found[0]
 

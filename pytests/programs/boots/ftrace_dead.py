@@ -7,7 +7,7 @@ from pytests.lib import memevents, peer
 from pytests.lib.memevents import BANNER_LINE, LOCAL_SHOW, MODULE, SHOW, TARGET
 from pytests.programs.boots import common
 
-PEER = os.path.join(peer.FOLDER, "peer_ftrace_bug.ko")
+PEER = os.path.join(peer.FOLDER, peer.FTRACE_BUG + ".ko")
 
 
 class Ending:
@@ -184,5 +184,5 @@ if __name__ == "__main__":
          "dies-in-unload": dies_in_unload, "dies-in-switch-on": dies_in_switch_on,
          "dies-in-load": dies_in_load}[sys.argv[1]](*everything)
         print("passed", flush=True)
-        # What follows would trip over a module that stays.
+        # What follows would fail at a module that stays.
         os._exit(0)

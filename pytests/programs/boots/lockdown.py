@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from pytests.lib import memevents
-from pytests.lib.memevents import BANNER_LINE, SHOW
+from pytests.lib.memevents import BANNER_LINE, LOCAL_SHOW, SHOW
 from pytests.programs.boots import common
 
 SECURITYFS = "/sys/kernel/security"
@@ -20,12 +20,18 @@ def level():
 
 
 def only_readable(hook, tree):
-    """Of the tree's files, as Hook.tree() has them, those that nobody may write can be opened."""
+    """Of the tree's files, as Hook.tree() has them, those that nobody may write are read.
+
+    The others cannot be opened.
+    """
     for name, mode in sorted(tree.items()):
-        flags = os.O_RDONLY if mode & 0o400 else os.O_WRONLY
-        got = common.errno_of(lambda: os.close(os.open(hook.path(name), flags)))
-        shut = mode & 0o222
-        common.expect(f"{mode:04o} {name}", got, "EPERM" if shut else "none")
+        if mode & 0o222:
+            flags = os.O_RDONLY if mode & 0o400 else os.O_WRONLY
+            got, wanted = common.errno_of(lambda: os.open(hook.path(name), flags)), "EPERM"
+        else:
+            got, wanted = common.errno_of(lambda: hook.read(name)), "none"
+        common.expect(f"{mode:04o} {name}", got, wanted)
+    common.expect("parents in stats", sorted(hook.stats()), sorted([SHOW, LOCAL_SHOW, "[other]"]))
 
 
 def check(raise_to):

@@ -11,8 +11,7 @@ ROUNDS = 20
 def check():
     """No text is freed under them: that would end the guest."""
     log = kernel_log.KernelLog()
-    name = "slow_target_hook"
-    hook = memevents.Hook(os.path.join(memevents.KMODS, "slow_target", name + ".ko"), name)
+    hook = memevents.other_hook(memevents.SLOW_TARGET)
     mode = "/sys/kernel/debug/sched/preempt"
     if os.path.exists(mode):
         common.expect("preemption", "(full)" in memevents.read_file(mode).decode(), True)
