@@ -13,7 +13,7 @@ import re
 import pytest
 
 from pytests.lib import faults, kmemleak, memevents
-from pytests.lib.memevents import BANNER, BANNER_LINE, LOCAL_SHOW, SHOW, TARGET
+from pytests.lib.memevents import BANNER, BANNER_LINE, LOCAL_SHOW, SHOW
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -169,9 +169,30 @@ def test_hold(loaded, nth, record_property):
     assert not loaded.boolean("enabled")
 
 
-def other_parent(symbols):
-    """Return a function that is no parent yet."""
-    return next(name for name in symbols.listable() if name not in (SHOW, LOCAL_SHOW, TARGET))
+def each_fault_of(write, undo, loaded, nth, record_property):
+    """Have a write fail by each fault: it changes nothing, and the next one does all.
+
+    write, undo: without arguments; each is whole, and undoes the other.
+    Returns how many faults gave an error.
+    """
+    before = snapshot(loaded)
+    write()
+    after = snapshot(loaded)
+    undo()
+
+    def failed(error):
+        assert snapshot(loaded) == before, f"changed by a write that failed: {error!r}"
+        write()
+        done()
+
+    def done():
+        assert snapshot(loaded) == after
+        undo()
+        assert snapshot(loaded) == before
+    injected, errors = each_fault(nth, write, failed, done)
+    record_property("faults", injected)
+    record_property("errors", errors)
+    return errors
 
 
 @pytest.mark.parametrize("is_caller", [False, True])
@@ -180,30 +201,12 @@ def test_add_parent(loaded, nth, symbols, record_property, is_caller):
 
     is_caller: does it call the target?
     """
-    name = LOCAL_SHOW if is_caller else other_parent(symbols)
-    data = name.encode()
+    data = (LOCAL_SHOW if is_caller else next(symbols.listable())).encode()
     with loaded.writer("add_parent") as add, loaded.writer("remove_parent") as remove:
         if is_caller:
             whole(remove, data)
-        before = snapshot(loaded)
-        whole(add, data)
-        after = snapshot(loaded)
-        whole(remove, data)
-
-        def failed(error):
-            assert snapshot(loaded) == before, f"changed by a write that failed: {error!r}"
-            whole(add, data)
-            done()
-
-        def done():
-            assert snapshot(loaded) == after
-            whole(remove, data)
-            assert snapshot(loaded) == before
-        injected, errors = each_fault(nth, lambda: whole(add, data), failed, done)
-    record_property("faults", injected)
-    record_property("errors", errors)
-    assert errors > 10
-    print(f"add_parent: {injected} faults injected, {errors} gave an error")
+        assert each_fault_of(lambda: whole(add, data), lambda: whole(remove, data),
+                             loaded, nth, record_property) > 10
 
 
 #: How many things can fail before a name is found to be one function's, at most.
@@ -212,7 +215,7 @@ TO_TELL_NAMES_APART = 12
 
 def test_add_the_first_parent(hook, nth, symbols, record_property):
     """What the first write finds out about all names, the next does where the first failed."""
-    data = other_parent(symbols).encode()
+    data = next(symbols.listable()).encode()
     errors = 0
     for number in range(1, TO_TELL_NAMES_APART + 1):
         hook.load()
@@ -234,7 +237,7 @@ def test_add_the_first_parent(hook, nth, symbols, record_property):
 
 def test_no_memory_for_all_names(hook, symbols, kernel_log):
     """Their list falls back to other memory where one allocation fails: here all do."""
-    name = other_parent(symbols)
+    name = next(symbols.listable())
     hook.load()
     with hook.writer("add_parent") as add:
         before = snapshot(hook)
@@ -249,27 +252,14 @@ def test_no_memory_for_all_names(hook, symbols, kernel_log):
 
 def test_remove_parent(loaded, nth, symbols, record_property):
     """A removal is whole or not at all."""
-    name = other_parent(symbols)
-    data = name.encode()
+    data = next(symbols.listable()).encode()
     with loaded.writer("add_parent") as add, loaded.writer("remove_parent") as remove:
         without = snapshot(loaded)
         whole(add, data)
-        before = snapshot(loaded)
-
-        def failed(error):
-            assert snapshot(loaded) == before, f"changed by a write that failed: {error!r}"
-            whole(remove, data)
-            done()
-
-        def done():
-            assert snapshot(loaded) == without
-            whole(add, data)
-            assert snapshot(loaded) == before
-        injected, errors = each_fault(nth, lambda: whole(remove, data), failed, done)
-    record_property("faults", injected)
-    record_property("errors", errors)
-    assert errors
-    print(f"remove_parent: {injected} faults injected, {errors} gave an error")
+        assert each_fault_of(lambda: whole(remove, data), lambda: whole(add, data),
+                             loaded, nth, record_property)
+        whole(remove, data)
+    assert snapshot(loaded) == without
 
 
 @pytest.mark.parametrize("name", ["stats", "why", "target", "enabled", "banner", "other_hits",

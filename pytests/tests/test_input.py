@@ -236,8 +236,10 @@ def test_banner_whatever_the_offset(loaded):
     os.close(fd)
 
 
-def test_a_write_does_not_move_the_offset(loaded):
-    """What is read through a file that was written to starts where it was, at 0 or behind."""
+def test_a_write_does_not_move_the_offset(loaded, cgroup):
+    """What is read through a file that was written to starts where it was, wherever that is."""
+    for name, text in (("only", cgroup.path), ("readers", "/"), (f"parents/{SHOW}/times", "12")):
+        loaded.write(name, text)
     names = [name for name, mode in sorted(loaded.tree().items()) if mode & 0o600 == 0o600]
     assert {"enabled", "banner", f"parents/{SHOW}/redirect"} <= set(names)
     for name in names:
@@ -249,6 +251,10 @@ def test_a_write_does_not_move_the_offset(loaded):
         assert os.read(fd, 1) == text[:1], name
         assert os.write(fd, text) == len(text)
         assert os.read(fd, 4096) == text[1:], name
+        assert os.write(fd, text) == len(text)
+        assert os.pwrite(fd, text, 3) == len(text)
+        assert os.read(fd, 4096) == b"", name
+        assert os.pread(fd, 4096, 1) == text[1:], name
         os.close(fd)
     # As a shell has it.
     done = subprocess.run(["sh", "-c", f"exec 3<>{loaded.path('enabled')}; echo 1 >&3; cat <&3"],

@@ -9,6 +9,7 @@ import pytest
 from pytests.lib import memcg, memevents, peer as peers, scale
 from pytests.lib.kernel_text import does_nothing, kernel_bytes
 from pytests.lib.memevents import BANNER_LINE, LOCAL_SHOW, SHOW
+from pytests.lib.readers import every_cpu
 
 
 def test_figures_are_not_all_zero(cgroup, parent_cgroup):
@@ -132,7 +133,7 @@ def test_live_counters_not_a_copy(loaded, parent_cgroup):
 
 def test_each_cpu_counts_and_none_is_lost(loaded, cgroup):
     """Reads on every CPU in turn, on no two as many, are all in the sum."""
-    cpus = sorted(os.sched_getaffinity(0))
+    cpus = every_cpu()
     reads = {cpu: 10 * number for number, cpu in enumerate(cpus, 1)}
     try:
         for cpu, count in reads.items():
@@ -172,19 +173,18 @@ def test_a_call_that_ends_its_function(loaded, peer, symbols):
     In no list, it is told by that byte, as a trampoline of a tracer is: no call stands before it.
     """
     before, behind, edge = neighbours(loaded, symbols)
-    called = os.path.join(memevents.DEBUGFS, peers.CALLER, "events")
     stats = loaded.stats()
     assert stats[before].end == edge <= stats[behind].start
     peer(peers.CALLER, return_to=hex(edge))
     for count in range(1, 4):
-        text = memevents.read_file(called)
+        text = memevents.read_file(peers.CALLED)
         assert text.startswith(b"low 1000\n"), text
         assert loaded.hits(before) == (count, 0)
         assert loaded.hits(behind) == (0, 0)
     assert loaded.number("other_hits") == 0
     for name in (before, behind):
         loaded.write("remove_parent", name)
-    memevents.read_file(called)
+    memevents.read_file(peers.CALLED)
     name, _, place = loaded.read("other_last").partition("+")
     assert symbols.address[name] == edge and place.startswith("0x0/"), (name, place)
 
@@ -197,6 +197,6 @@ def test_a_call_just_behind_a_function(loaded, peer, symbols):
         pytest.skip("no padding between the two that could be run through")
     loaded.write("remove_parent", behind)
     peer(peers.CALLER, return_to=hex(edge + 1))
-    memevents.read_file(os.path.join(memevents.DEBUGFS, peers.CALLER, "events"))
+    memevents.read_file(peers.CALLED)
     assert loaded.hits(before) == (0, 0)
     assert loaded.number("other_hits") == 1

@@ -146,24 +146,6 @@ def test_paths(loaded, parent_cgroup, name):
         assert loaded.read(name) == "\n"
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_no_write_moves_the_offset(loaded, cgroup, name):
-    """What is read through the same open file starts where it was."""
-    fd = os.open(loaded.path(name), os.O_RDWR)
-    try:
-        wanted = cgroup.path.encode() + b"\n"
-        os.write(fd, wanted)
-        assert os.read(fd, 4096) == wanted
-        assert os.read(fd, 4096) == b""
-        os.write(fd, b"/")
-        assert os.read(fd, 4096) == b""
-        assert os.pread(fd, 4096, 0) == b"/\n"
-        assert os.pwrite(fd, wanted, 3) == len(wanted)
-        assert os.pread(fd, 4096, 1) == wanted[1:]
-    finally:
-        os.close(fd)
-
-
 def path_of(length):
     """Return a path of that many bytes whose components are short."""
     return ("/" + "x" * 99) * (length // 100) + ("/" + "x" * (length % 100 - 1)
@@ -278,23 +260,23 @@ def test_nothing_is_held_for_long(hook, parent_cgroup, name):
     def dying(more):
         memevents.wait_for(lambda: parent_cgroup.dying() == before + more,
                            f"{before} and {more} dying cgroups")
-    for let_go in (lambda: hook.write(name, parent_cgroup.path), lambda: hook.write(name, ""),
-                   hook.unload, None):
+    for release in (lambda: hook.write(name, parent_cgroup.path), lambda: hook.write(name, ""),
+                    hook.unload, None):
         if not hook.loaded:
             hook.load()
         with memcg.below(parent_cgroup, "gone") as gone:
             hook.write(name, gone.path)
-            if let_go is None:     # who writes the same path again holds what he held
+            if release is None:    # who writes the same path again holds what he held
                 hook.write(name, gone.path)
-                let_go = hook.unload
+                release = hook.unload
             memcg.remove(gone)
             dying(1)
-            let_go()
+            release()
             dying(0)
 
 
 def test_a_refused_write_holds_nothing(loaded, parent_cgroup):
-    """What was looked up for it is let go of."""
+    """What was looked up for it is released."""
     before = parent_cgroup.dying()
     with memcg.below(parent_cgroup, "gone") as gone:
         for data in (os.path.join(gone.path, "memory.events"), os.path.join(gone.path, "nothing")):
@@ -360,7 +342,7 @@ def test_refused_parameters(hook, kernel_log, cgroup, parent_cgroup, name):
     number = capabilities.in_child(own_namespace, lambda: load_errno(hook, **{name: cgroup.path}))
     assert int(number) == errno.EPERM
     assert not memevents.leftovers()
-    # The one that was good is let go of.
+    # The one that was good is released.
     before = parent_cgroup.dying()
     with memcg.below(parent_cgroup, "gone") as gone:
         good = {"only": gone.path, "readers": gone.path}

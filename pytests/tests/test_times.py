@@ -1,7 +1,6 @@
 """`times`: how many more calls of a parent are redirected, to the call."""
 
 import errno
-import os
 import re
 
 import pytest
@@ -48,19 +47,6 @@ def test_a_refusal_says_why_in_one_line(loaded, kernel_log):
         loaded.write(TIMES, "-2")
     line, = kernel_log.module_lines(mark)
     assert line.startswith("times: not a number from -1 to 2147483647")
-
-
-def test_no_write_moves_the_offset(loaded):
-    """What is read through the same open file starts where it was."""
-    fd = os.open(loaded.path(TIMES), os.O_RDWR)
-    try:
-        os.write(fd, b"12")
-        assert os.read(fd, 10) == b"12\n"
-        os.write(fd, b"3")
-        assert os.read(fd, 10) == b""
-        assert os.pread(fd, 10, 0) == b"3\n"
-    finally:
-        os.close(fd)
 
 
 def test_each_redirected_call_takes_one(loaded, cgroup, originals):

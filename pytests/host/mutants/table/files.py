@@ -41,7 +41,7 @@ ROWS = (
     Mutant("files-write-moves-the-offset", "engine/control_file.c",
            "	if (err)\n		return err;\n	return count;",
            "	if (err)\n		return err;\n	*ppos += count;\n	return count;",
-           tests="test_no_write_moves_the_offset"),
+           tests="test_a_write_does_not_move_the_offset"),
     Mutant("files-write-leaks", "engine/control_file.c",
            "	err = store(file, input, count);\n	kfree(input);",
            "	err = store(file, input, count);", tests="test_leaks", kernel="6.1-debug"),
