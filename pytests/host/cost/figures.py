@@ -27,6 +27,7 @@ MODULE = {
     "unlisted": ("unlisted", LOCAL),
     "counted, tracepoint on": ("traced", LOCAL),
     "redirected, tracepoint on": ("traced", EVENTS),
+    "counted, tracepoint off again": ("untraced", LOCAL),
     "counted, 1 parent": ("parents_1", LOCAL),
     "counted, 16 parents": ("parents_16", LOCAL),
     "counted, 64 parents": ("parents_64", LOCAL),

@@ -113,9 +113,6 @@ costs_of_the_module()
 	measure disabled
 	echo 1 > $hook/enabled
 	measure hooked
-	echo 0 > $hook/parents/memory_events_show/redirect
-	measure counted
-	echo 1 > $hook/parents/memory_events_show/redirect
 	echo 1 > /sys/kernel/tracing/events/memevents_hook/memevents_route/enable
 	measure traced
 	echo 0 > /sys/kernel/tracing/events/memevents_hook/memevents_route/enable
@@ -133,8 +130,6 @@ costs_of_the_module()
 	done
 	echo memory_events_local_show > $hook/remove_parent
 	measure unlisted_255
-	echo 0 > $hook/enabled
-	measure disabled_again
 	unload
 
 	load redirect= observe=memory_events_local_show

@@ -213,7 +213,3 @@ class VendorTest(HeadersTest):
     def test_others_have_their_own(self):
         self.kernel = kernels.pick("6.1")[0]
         self.assertEqual((self.layers(), vendor_headers.inputs(self.kernel)), ((), ()))
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -578,10 +578,6 @@ parent_a  0x0   0x0 Y        12   12
                          ["parent", "parent_a", "[other]"])
 
 
-if __name__ == "__main__":
-    unittest.main()
-
-
 class UnloadTest(MachineTest):
     """`make unload`: refused while the kernel would warn."""
 
