@@ -42,7 +42,7 @@ class SetupTest(played.MachineTest):
         """A machine that has all that is needed, and sources of that origin."""
         there = self.machine()
         there.write(KEYRING)
-        for program in ("python3", "mmdebstrap", "bsdtar", "qemu-system-x86_64",
+        for program in ("python3", "git", "mmdebstrap", "bsdtar", "qemu-system-x86_64",
                         "qemu-system-aarch64", "chroot", "mount", "setpriv", "unshare", "tar", "xz",
                         "zstd", "apt-config"):
             there.program(program, "")
@@ -329,7 +329,3 @@ class SudoTest(unittest.TestCase):
             self.wait(lambda: used.exists() and used.read_text().count("used") > 1,
                       "the ticket is not used")
             child.send_signal(signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -19,6 +19,7 @@ command -v apt-get > /dev/null || die "there is no apt-get: this is no Debian, n
 # command:package, each that is run outside of the roots that are made
 needs='
 python3:python3
+git:git
 mmdebstrap:mmdebstrap
 bsdtar:libarchive-tools
 qemu-system-aarch64:qemu-system-arm
