@@ -212,7 +212,7 @@ def calls():
 @pytest.fixture
 def any_target(originals):
     """The engine on a target that the parameter `target` names, not loaded; to observe with."""
-    hook = memevents.other_hook(memevents.ANY_TARGET)
+    hook = memevents.hook_of("any_target")
     yield hook
     if hook.loaded:
         hook.unload()
@@ -221,7 +221,7 @@ def any_target(originals):
 @pytest.fixture
 def slow_target(originals):
     """The engine on the module's own target with a slow replacement, not loaded."""
-    hook = memevents.other_hook(memevents.SLOW_TARGET)
+    hook = memevents.hook_of("slow_target")
     yield hook
     if hook.loaded:
         hook.unload()

@@ -19,11 +19,10 @@ from pytests.lib import scale
 from pytests.lib.unsupported import Unsupported
 
 MODULE = "memevents_hook"
-#: Other modules with the engine, which tests load: those of kmods/, and of module/example/.
-ANY_TARGET = "any_target_hook"
-SLOW_TARGET = "slow_target_hook"
+#: The module of module/example/.
 EXAMPLE = "loadavg_hook"
-OTHERS = (ANY_TARGET, SLOW_TARGET, EXAMPLE)
+#: The modules with the engine, beside ours, that tests load.
+OTHERS = ("any_target_hook", "slow_target_hook", EXAMPLE)
 TARGET = "__memory_events_show"
 SHOW = "memory_events_show"
 LOCAL_SHOW = "memory_events_local_show"
@@ -411,9 +410,10 @@ class Hook:
             assert after[name] == value, f"a refused write changed {name}: {what}"
 
 
-def other_hook(name):
-    """Return the Hook of a module of kmods/ with the engine: ANY_TARGET or SLOW_TARGET."""
-    return Hook(os.path.join(KMODS, name.replace("_hook", ""), name + ".ko"), name)
+def hook_of(folder):
+    """Return the Hook of a module of kmods/ with the engine: of `any_target` or `slow_target`."""
+    name = folder + "_hook"
+    return Hook(os.path.join(KMODS, folder, name + ".ko"), name)
 
 
 @contextlib.contextmanager

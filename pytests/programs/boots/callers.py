@@ -65,7 +65,7 @@ def check():
     """All targets, each by its own module."""
     symbols = kernel_symbols.running()
     found = disassembled(symbols.bounds, [symbols.address[name] for name in TARGETS])
-    any_target = memevents.other_hook(memevents.ANY_TARGET)
+    any_target = memevents.hook_of("any_target")
     for name in TARGETS:
         hook = memevents.Hook() if name == TARGET else any_target
         parameters = {} if name == TARGET else {"target": name}

@@ -11,7 +11,7 @@ ROUNDS = 20
 def check():
     """No text is freed under them: that would end the guest."""
     log = kernel_log.KernelLog()
-    hook = memevents.other_hook(memevents.SLOW_TARGET)
+    hook = memevents.hook_of("slow_target")
     mode = "/sys/kernel/debug/sched/preempt"
     if os.path.exists(mode):
         common.expect("preemption", "(full)" in memevents.read_file(mode).decode(), True)
