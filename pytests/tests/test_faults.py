@@ -259,7 +259,7 @@ def test_remove_parent(loaded, nth, symbols, record_property):
         assert each_fault_of(lambda: whole(remove, data), lambda: whole(add, data),
                              loaded, nth, record_property)
         whole(remove, data)
-    assert snapshot(loaded) == without
+        assert snapshot(loaded) == without
 
 
 @pytest.mark.parametrize("name", ["stats", "why", "target", "enabled", "banner", "other_hits",
