@@ -1,7 +1,6 @@
 """Tests of what make does on the user's machine, on machines that are played: `make selftest`."""
 
 import shutil
-import unittest
 
 from pytests.host.unit import played
 from pytests.host.unit.played import RELEASE
