@@ -1,8 +1,8 @@
 """pytest's side of the harness, in the guest: tells the host what happens to each test.
 
 One JSON object a line goes to the port MEMEVENTS_EVENTS. The file MEMEVENTS_SHARE says which tests
-are run: `share` is [NUMBER, COUNT], every COUNT-th test from the NUMBER-th on, and `done` names those
-that an earlier guest ran. Written for Python 3.9 and pytest 6.0.
+are run: `share` is [NUMBER, COUNT], every COUNT-th test from the NUMBER-th on, and `done` names
+those that an earlier guest ran. Written for Python 3.9 and pytest 6.0.
 """
 
 import base64

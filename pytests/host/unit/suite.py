@@ -36,8 +36,9 @@ class SuiteTest(unittest.TestCase):
     def play(self, *scripts, shares=1):
         """Run the suite with guests that follow the scripts, one each; returns the report.
 
-        With several shares, there is a list of scripts for each. A script is a list of steps: an outcome for the next test, "start" for a test that does
-        not end, "lost", or the exit code. Without "collected" the tests do not begin.
+        With several shares, there is a list of scripts for each. A script is a list of steps: an
+        outcome for the next test, "start" for a test that does not end, "lost", or the exit code.
+        Without "collected" the tests do not begin.
         """
         outer = self
         scripts = [list(each) for each in (scripts if shares > 1 else [scripts])]
