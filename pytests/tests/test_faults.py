@@ -332,8 +332,9 @@ FAILED_LOADS = 10
 CHUNKS = {faults.SLAB: 14, faults.PAGES: 3}
 
 
-# Without memory for an event's fields the kernel warns, once.
-@pytest.mark.kernel_warns("event_define_fields")
+# Without memory for an event's fields the kernel warns, once. With eventfs (seen on 6.12) it then
+# drops a reference that it has not taken, and warns of that where the module goes.
+@pytest.mark.kernel_warns("event_define_fields", "event_file_put")
 @pytest.mark.parametrize("kind, first", [(kind, 1 + CHUNK * chunk) for kind in CHUNKS
                                          for chunk in range(CHUNKS[kind])])
 def test_load(hook, cgroup, originals, record_property, kind, first):
