@@ -188,11 +188,13 @@ class ReportTest(unittest.TestCase):
             done.add(Result(f"test_x.py::{number}", "passed", counted={"faults": number}))
         done.add(Result("test_x.py::3", "passed", counted={"seconds": 0.5}))
         self.assertEqual(done.counted(), {"test_x.py: faults": 3})
+        done.add(Result("test_x.py::4", "passed", counted={"errors": 1}))
+        self.assertEqual(list(done.counted()), ["test_x.py: errors", "test_x.py: faults"])
         with tempfile.TemporaryDirectory() as folder:
             done.write_junit(Path(folder) / "junit.xml")
             root = ElementTree.parse(Path(folder) / "junit.xml")
         self.assertEqual([entry.get("value") for entry in root.iter("property")],
-                         ["1", "2", "0.5"])
+                         ["1", "2", "0.5", "1"])
 
     def test_the_worse_counts(self):
         done = self.report("failed")
