@@ -54,7 +54,10 @@ class Run:
         folder = FOLDER / f"batch-{number}"
         cache.remove(folder)
         folder.mkdir(parents=True)
-        left = [mutant for mutant in mutants if not self._proved(mutant, folder / "prove")]
+        for mutant in mutants:
+            if mutant.prove:
+                self._take(mutant, notice.by_prove(mutant, folder / "prove"))
+        left = [mutant for mutant in mutants if not mutant.prove]
         if not left:
             return
         sound = modules.build(kernel)
@@ -85,14 +88,6 @@ class Run:
             guest.run(tried, kos, everything=True)
         for mutant in survivors:
             self._take(mutant, Outcome(SURVIVED))
-
-    def _proved(self, mutant, folder):
-        """Whether `make prove` has noticed it."""
-        outcome = notice.by_prove(mutant, folder) if mutant.prove else Outcome(SURVIVED)
-        if outcome.outcome == NOTICED or not (mutant.tests or mutant.boot or self._everything):
-            self._take(mutant, outcome)
-            return True
-        return False
 
     def _build(self, mutants, builder, folder):
         """Build what can be built; returns {name: the folder with its modules}."""
@@ -130,14 +125,18 @@ def _sum_up(outcomes, command):
         return [mutant for mutant, found in outcomes.items()
                 if found.outcome == outcome and bool(mutant.survives) == reason]
 
-    noticed = len(those(NOTICED)) + len(those(NOTICED, True))
+    noticed = those(NOTICED) + those(NOTICED, True)
+    proved = [mutant for mutant in noticed if mutant.prove]
     survived, not_tried = those(SURVIVED), those(NOT_TRIED) + those(NOT_TRIED, True)
     print()
     for mutant in survived:
         print(f"survived: {mutant.name} ({mutant.file})")
+    for mutant in those(NOTICED, True):
+        print(f"noticed, though its row says why nothing can: {mutant.name} ({mutant.file})")
     for mutant in not_tried:
         print(f"not tried: {mutant.name} ({mutant.file})")
-    figure = (f"{len(outcomes)} mutants: {noticed} noticed, {len(survived)} survived,"
+    figure = (f"{len(outcomes)} mutants: {len(noticed)} noticed"
+              f" ({len(proved)} by make prove), {len(survived)} survived,"
               f" {len(those(SURVIVED, True))} survived with a reason, {len(not_tried)} not tried")
     print(figure)
     results.record("mutants", " ".join(sorted({m.kernel for m in outcomes})), figure, command)

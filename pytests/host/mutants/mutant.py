@@ -16,7 +16,8 @@ class Mutant:
     new: what stands there instead.
     tests: which tests should notice, as an expression for pytest's -k.
     boot: the check with a boot of its own that should notice.
-    prove: whether `make prove` should notice: it is an ordering that x86 has anyway.
+    prove: whether `make prove` alone should notice: it is an ordering that x86 has anyway, or a
+        moment that no test can make. A row has it or tests or a boot, not both.
     kernel: the kernel on which it can be seen.
     survives: why nothing can notice it, where that is so.
     """

@@ -7,15 +7,20 @@ from pytests.host.prove.litmus import Litmus
 from pytests.host.suite import boots
 from pytests.host.vm import cache
 from pytests.host.vm.cache import TOP
+from pytests.host.vm.guest import WALL_LIMIT
 from pytests.host.vm.image import Content
 from pytests.host.vm.in_guest import run_in_guest
 
+from pytests.lib.kernel_log import EXIT_SPLAT
+
 from .outcome import NOT_TRIED, NOTICED, SURVIVED, Outcome
 
-# A guest that is lost before the first mutant is started again so often.
+# A guest that is lost with no mutant's outcome is started again so often.
 RETRIES = 2
 
-EXIT_NO_TESTS = 5
+# pytest's exit codes: tests failed, no test was collected. The other ones of its own say that it
+# could not test.
+EXIT_FAILED, EXIT_NO_TESTS = 1, 5
 
 COMMAND = """\
 export MEMEVENTS_EVENTS=/dev/memevents_events PYTHONUNBUFFERED=1
@@ -45,8 +50,10 @@ def judge(event):
     code, failed = event["code"], event["failed"]
     if code == EXIT_NO_TESTS:
         return Outcome(NOT_TRIED, "no test is of that name")
-    if code:
+    if code in (EXIT_FAILED, EXIT_SPLAT):
         return Outcome(NOTICED, failed.removeprefix("pytests/") or f"pytest's exit code {code}")
+    if code:
+        return Outcome(NOT_TRIED, f"pytest's exit code {code}")
     if not event["passed"]:
         return Outcome(NOT_TRIED, "every test was skipped")
     return Outcome(SURVIVED)
@@ -83,11 +90,13 @@ class InGuest:
             before = len(self._left)
             self._current = None
             ended = self._boot(kos, everything, guests)
-            if ended.lost and self._current:
+            # one that ran out of time goes on in a further guest: that says nothing of a mutant
+            if ended.lost and self._current and not ended.too_slow:
                 self._take(self._current, Outcome(NOTICED, ended.wrong))
             lost = lost + 1 if len(self._left) == before else 0
         for name in list(self._left):
-            self._take(name, Outcome(NOT_TRIED, f"{1 + RETRIES} guests in a row tried no mutant"))
+            self._take(name, Outcome(NOT_TRIED, f"{1 + RETRIES} guests in a row tried no mutant: "
+                                           f"{ended.wrong or 'its modules are not sound'}"))
 
     def _boot(self, kos, everything, number):
         listed, files = [], {}
@@ -102,7 +111,7 @@ class InGuest:
         files["mutants.json"] = json.dumps(listed)
         return run_in_guest(self._kernel, self._folder, COMMAND, self._acceleration,
                             Content(self._sound, files), suffix=f"-{number}",
-                            on_event=self._on_event)
+                            on_event=self._on_event, limit=WALL_LIMIT * self._kernel.patience)
 
     def _on_event(self, event):
         if event["event"] == "begin":

@@ -42,7 +42,7 @@ class TableTest(unittest.TestCase):
     def test_some_test_is_meant(self):
         for mutant in MUTANTS:
             with self.subTest(mutant.name):
-                self.assertTrue(mutant.tests or mutant.boot or mutant.prove)
+                self.assertNotEqual(bool(mutant.tests or mutant.boot), mutant.prove)
                 for word in re.findall(r"[\w.]+", mutant.tests):
                     self.assertTrue(word in ("and", "or", "not") or word in TESTS, word)
 
@@ -165,25 +165,27 @@ class GuestTest(unittest.TestCase):
         """Try MUTANTS in guests that tell of these events, or are lost; returns the outcomes.
 
         A guest is a list of (name, exit code, failed test), of which the last may be a name alone:
-        then it is lost while that mutant is tried.
+        then it is lost while that mutant is tried. Where the exit code is None it runs out of time.
         """
         told, started = {}, []
 
-        def boot(kernel, folder, command, acceleration, content, suffix, on_event):
+        def boot(kernel, folder, command, acceleration, content, suffix, on_event, limit):
             steps = guests[len(started)]
             started.append(suffix)
             for step in steps:
                 name, *end = (step,) if isinstance(step, str) else step
                 on_event({"event": "begin", "name": name})
                 if not end:
-                    return mock.Mock(lost="gone", wrong="guest lost: gone")
+                    return mock.Mock(lost="gone", wrong="guest lost: gone", too_slow=False)
+                if end == [None]:
+                    return mock.Mock(lost="slow", wrong="guest lost: slow", too_slow=True)
                 on_event({"event": "end", "name": name, "code": end[0], "failed": end[1],
                           "passed": 1})
-            return mock.Mock(lost="" if steps else "gone", wrong="")
+            return mock.Mock(lost="" if steps else "gone", wrong="" if steps else "gone")
 
         kos = {mutant.name: Path(mutant.name) for mutant in self.MUTANTS}
         with mock.patch.object(notice, "run_in_guest", boot):
-            guest = notice.InGuest(None, None, Path("sound"), Path("logs"),
+            guest = notice.InGuest(mock.Mock(patience=1), None, Path("sound"), Path("logs"),
                                    lambda mutant, found: told.update({mutant.name: found}))
             guest.run(self.MUTANTS, kos)
         self.assertEqual(len(started), len(guests))
@@ -204,6 +206,17 @@ class GuestTest(unittest.TestCase):
     def test_a_guest_that_is_lost(self):
         found = self.run_in(["one"], [("two", 0, ""), ("three", 0, "")])
         self.assertEqual(found["one"], Outcome(NOTICED, "guest lost: gone"))
+
+    def test_a_guest_that_runs_out_of_time(self):
+        found = self.run_in([("one", 0, ""), ("two", None)], [("two", 0, ""), ("three", None)],
+                            [("three", None)], [("three", None)], [("three", None)])
+        self.assertEqual({name: one.outcome for name, one in found.items()},
+                         {"one": SURVIVED, "two": SURVIVED, "three": NOT_TRIED})
+
+    def test_pytest_that_could_not_test(self):
+        for code in (2, 3, 4, -11):
+            found = notice.judge({"code": code, "failed": "", "passed": 1})
+            self.assertEqual(found, Outcome(NOT_TRIED, f"pytest's exit code {code}"))
 
     def test_guests_that_are_lost_before(self):
         found = self.run_in([], [], [])

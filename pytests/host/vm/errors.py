@@ -7,3 +7,7 @@ class HarnessError(Exception):
 
 class GuestLost(Exception):
     """A guest ended, hung or ran out of time without saying that it was done."""
+
+
+class GuestTooSlow(GuestLost):
+    """A guest was still at work when all the time was over that it may take."""

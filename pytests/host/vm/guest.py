@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 
 from . import cpus as cpu_numbers
-from .errors import GuestLost, HarnessError
+from .errors import GuestLost, GuestTooSlow, HarnessError
 from .process import dying_with_us
 
 # Seconds, with hardware acceleration; TCG_FACTOR times as long without.
@@ -190,7 +190,7 @@ class Guest:
                 if left <= 0:
                     if heard + silence <= now:
                         raise GuestLost(f"it was silent for {silence} s")
-                    raise GuestLost(f"it ran for more than {self._limit} s")
+                    raise GuestTooSlow(f"it ran for more than {self._limit} s")
                 for selected, _ in selector.select(left):
                     data = os.read(selected.fd, 1 << 16)
                     if data:

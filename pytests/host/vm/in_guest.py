@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import image, release, results
-from .errors import GuestLost
+from .errors import GuestLost, GuestTooSlow
 from .guest import Guest
 from .image import Content
 
@@ -17,6 +17,7 @@ class Ended:
 
     code: the command's exit code; None where the guest was lost.
     lost: why the guest was lost; empty where it was not.
+    too_slow: whether it was lost only because it took longer than a guest may.
     output: what the command wrote.
     console: the file with the kernel's log.
     """
@@ -25,6 +26,7 @@ class Ended:
     lost: str
     output: str
     console: Path
+    too_slow: bool = False
 
     @property
     def wrong(self):
@@ -58,7 +60,7 @@ def run_in_guest(kernel, folder, command, acceleration, content=Content(), suffi
     results.commit()
     folder.mkdir(parents=True, exist_ok=True)
     log, console = folder / f"output{suffix}.log", folder / f"console{suffix}.log"
-    code, lost = None, ""
+    code, lost, too_slow = None, "", False
     # Several guests may share the folder.
     with tempfile.TemporaryDirectory(prefix="initramfs-", dir=folder) as own:
         initramfs = image.initramfs(kernel, Path(own), command, content)
@@ -75,6 +77,6 @@ def run_in_guest(kernel, folder, command, acceleration, content=Content(), suffi
                     memory=max(kernel.memory, memory), **options,
                 ).run()
             except GuestLost as error:
-                lost = str(error)
+                lost, too_slow = str(error), isinstance(error, GuestTooSlow)
     text = log.read_text(encoding="utf-8", errors="replace").replace("\r", "")
-    return Ended(code, lost, text, console)
+    return Ended(code, lost, text, console, too_slow)

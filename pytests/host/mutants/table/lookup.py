@@ -30,7 +30,7 @@ ROWS = (
            "		sites_add(&known, parent);", tests="test_refusal"),
     Mutant("lookup-limited-site-cached", "engine/lookup.c",
            "		if (use_cache && may_be_cached)", "		if (use_cache)",
-           tests="test_scope or test_times", prove=True),
+           tests="test_scope or test_times"),
     Mutant("lookup-known-of-another-call", "engine/lookup.h",
            "	if (site->parent_ip == parent_ip)\n		return site->parent;",
            "	if (site->parent_ip != 1)\n		return site->parent;",
@@ -53,7 +53,7 @@ ROWS = (
            "	smp_mb();\n}\n\n/* Does the cache hold", "}\n\n/* Does the cache hold", prove=True),
     Mutant("lookup-table-freed-at-once", "engine/lookup.c",
            "	call_rcu_tasks(&old->rcu, table_free);", "	table_free(&old->rcu);",
-           tests="test_a_table_in_use", prove=True, kernel="6.1-debug"),
+           tests="test_a_table_in_use", kernel="6.1-debug"),
     Mutant("lookup-table-never-freed", "engine/lookup.c",
            "	call_rcu_tasks(&old->rcu, table_free);",
            "	if (!old->nr)\n		call_rcu_tasks(&old->rcu, table_free);",
@@ -71,7 +71,7 @@ ROWS = (
            "			  use_cache ? &published->last_unlisted : &no_unlisted);",
            "			  use_cache && lookup_unlisted == &no_unlisted ?\n"
            "				  &published->last_unlisted : lookup_unlisted);",
-           tests="test_parents or test_other", prove=True),
+           tests="test_parents or test_other"),
     Mutant("lookup-sites-not-taken-out", "engine/lookup.c",
            "		if (array[i] == sites->at[i])\n",
            "		if (array[i] == sites->at[i] || sites->at[i] == &no_site)\n",
@@ -84,5 +84,5 @@ ROWS = (
            "	mutex_lock(&parents_lock);\n	armed = to;\n	lookup_refresh();\n"
            "	mutex_unlock(&parents_lock);",
            "	armed = to;\n	lookup_refresh();",
-           tests="test_routing", prove=True, kernel="6.1-debug"),
+           tests="test_routing", kernel="6.1-debug"),
 )

@@ -8,7 +8,7 @@ ROWS = (
     Mutant("banner-one-byte-short", "engine/banner.c",
            "		new->len = len + 1;", "		new->len = len;", tests="banner"),
     Mutant("banner-freed-at-once", "engine/banner.c",
-           "		kfree_rcu(old, rcu);", "		kfree(old);", tests="test_flips", prove=True,
+           "		kfree_rcu(old, rcu);", "		kfree(old);", tests="test_flips",
            kernel="6.1-debug"),
     Mutant("banner-leaks", "engine/banner.c",
            "	if (old)\n		kfree_rcu(old, rcu);", "	if (!new)\n		kfree_rcu(old, rcu);",
@@ -17,7 +17,7 @@ ROWS = (
            "	hook_use_banner(new);", "	hook_use_banner(true);",
            survives="the other replacement only spares the look at a banner that is not there:"
                     " `make bench` tells",
-           tests="banner", prove=True),
+           tests="banner"),
     Mutant("banner-not-freed-at-unload", "engine/main.c",
            "	parents_exit();\n	banner_exit();\n	pr_info(\"unloaded",
            "	parents_exit();\n	pr_info(\"unloaded",
