@@ -67,38 +67,63 @@ def pytest_runtest_makereport(call):
         call.excinfo = skipped
 
 
-def _stop(request, splats):
-    """End the session after this test: what a kernel says after a splat is worth nothing."""
-    _splats.extend(splats)
-    request.session.shouldstop = f"splat: {splats[0]}"
+class _Watch:
+    """The kernel's log and its taint, from one look to the next: nothing is between two looks."""
+
+    def __init__(self, request):
+        self._session = request.session
+        self._taint = kernel_log_module.taint()
+        self.log = kernel_log_module.KernelLog()
+
+    def look(self, ignored=kernel_log_module.TAINT_MODULE, may_warn=()):
+        """Fail where the log has had a splat or an address, or the taint has changed, since.
+
+        Args:
+            ignored: bits of the taint that may change.
+            may_warn: functions that may WARN().
+        """
+        try:
+            mark = self.log.mark()
+            splats, addresses = self.log.splats(may_warn), self.log.addresses()
+            self.log.forget(mark)
+        except kernel_log_module.LogLost as error:
+            self.log.close()
+            self.log = kernel_log_module.KernelLog()
+            pytest.fail(f"the kernel log cannot be vouched for: {error}", pytrace=False)
+        before, self._taint = self._taint, kernel_log_module.taint()
+        news = (self._taint ^ before) & ~ignored
+        if news:
+            splats.append(f"taint changed by {news:#x}")
+        if splats:
+            # what a kernel says after a splat is worth nothing
+            _splats.extend(splats)
+            self._session.shouldstop = f"splat: {splats[0]}"
+            pytest.fail("the kernel log has a splat:\n" + "\n".join(splats), pytrace=False)
+        assert not addresses, "addresses in the kernel log:\n" + "\n".join(addresses)
+
+
+@pytest.fixture(scope="session")
+def _watch(request):
+    """What is between two tests is looked at with the second, and what is behind the last here."""
+    watch = _Watch(request)
+    yield watch
+    try:
+        watch.look()
+    finally:
+        watch.log.close()
 
 
 @pytest.fixture(autouse=True)
-def kernel_log(request):
-    """The kernel's log from the test's start on. At the end it and the taint are looked at."""
-    log = kernel_log_module.KernelLog()
-    taint = kernel_log_module.taint()
+def kernel_log(request, _watch):
+    """The kernel's log since the last test. At the end it and the taint are looked at."""
     ignored = kernel_log_module.TAINT_MODULE
     if request.node.get_closest_marker("livepatch"):
         ignored |= kernel_log_module.TAINT_LIVEPATCH
     expected = request.node.get_closest_marker("kernel_warns")
     if expected:
         ignored |= kernel_log_module.TAINT_WARN
-    yield log
-    try:
-        splats = log.splats(expected.args if expected else ())
-        addresses = log.addresses()
-    except kernel_log_module.LogLost as error:
-        pytest.fail(f"the kernel log cannot be vouched for: {error}", pytrace=False)
-    finally:
-        log.close()
-    news = (kernel_log_module.taint() ^ taint) & ~ignored
-    if news:
-        splats.append(f"taint changed by {news:#x}")
-    if splats:
-        _stop(request, splats)
-        pytest.fail("the kernel log has a splat:\n" + "\n".join(splats), pytrace=False)
-    assert not addresses, "addresses in the kernel log:\n" + "\n".join(addresses)
+    yield _watch.log
+    _watch.look(ignored, expected.args if expected else ())
 
 
 @pytest.fixture(autouse=True)
