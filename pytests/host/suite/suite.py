@@ -46,9 +46,7 @@ class KernelRun:
     def run(self):
         """Fetch, build, boot, test. Every failure ends up in the report."""
         start = time.monotonic()
-        cache.remove(self.folder)
-        self.folder.mkdir(parents=True)
-        if self._guarded(self._prepare):
+        if self._guarded(self._make_folder) and self._guarded(self._prepare):
             with ThreadPoolExecutor(len(self._shares)) as pool:
                 list(pool.map(lambda share: self._guarded(share.run), self._shares))
             missing = max(share.total for share in self._shares) - len(self.report.results)
@@ -57,8 +55,12 @@ class KernelRun:
         progress.doing(self.report.kernel.name, None)
         self.report.seconds = time.monotonic() - start
         say(self.report.kernel.name, self.report.figure())
-        self.report.write_junit(self.folder / "junit.xml")
+        self.write_junit()
         return self.report
+
+    def write_junit(self):
+        """Write what came out to the run's folder, in JUnit's format."""
+        self._guarded(lambda: self.report.write_junit(self.folder / "junit.xml"))
 
     def _guarded(self, step):
         """Take a step; returns whether it went well. A failure ends up in the report."""
@@ -71,6 +73,10 @@ class KernelRun:
             # The harness's own fault: the other kernels go on, and this one has failed.
             self.fail("set-up", f"{type(error).__name__}: {error}", traceback.format_exc())
         return False
+
+    def _make_folder(self):
+        cache.remove(self.folder)
+        self.folder.mkdir(parents=True)
 
     def _prepare(self):
         kernel = self.report.kernel
@@ -163,9 +169,9 @@ def run(kernels, options, strict):
     reports = [run.report for run in runs]
     whole = not options and not os.environ.get("MEMEVENTS_SCALE")
     if strict:
-        for report in reports:
-            refuse_skips(report, whole)
-            report.write_junit(RESULTS / report.kernel.name / "junit.xml")
+        for one in runs:
+            refuse_skips(one.report, whole)
+            one.write_junit()
     for report in reports:
         if not report.count("passed") and not report.count("failed"):
             report.add(Result("tests", "failed", why="not one test was run"))

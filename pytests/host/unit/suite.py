@@ -101,6 +101,13 @@ class SuiteTest(unittest.TestCase):
         self.assertIn("TypeError", failed.why)
         self.assertIn("Traceback", failed.text)
 
+    def test_a_folder_that_cannot_be_made(self):
+        (self.folder / "file").touch()
+        with mock.patch.object(suite, "RESULTS", self.folder / "file"), \
+                redirect_stdout(io.StringIO()):
+            report = suite.KernelRun(KERNEL, "").run()
+        self.assertEqual(self.outcomes(report), {"set-up": "failed"})
+
     def test_all_is_well(self):
         done = self.play(["collected", "passed", "skipped", "passed", 0])
         self.assertEqual(list(self.outcomes(done).values()), ["passed", "skipped", "passed"])
@@ -261,8 +268,10 @@ class ResultsTest(unittest.TestCase):
         patch.start()
         self.addCleanup(patch.stop)
 
-    def record(self, commit, *row, **options):
-        with mock.patch.object(results, "commit", lambda: commit):
+    def record(self, commit, *row, now=None, **options):
+        """Take note of a run that began at a commit; `now` is another one, if files changed."""
+        with mock.patch.multiple(results, commit=lambda: commit,
+                                 _commit_now=lambda: now or commit):
             results.record(*row, **options)
 
     def kept(self):
@@ -325,3 +334,21 @@ class ResultsTest(unittest.TestCase):
         self.kept()
         self.record("bbb" + results.DIRTY, "suite", "6.1", "2 passed", "make test")
         self.assertEqual([row[2] for row in self.kept()], ["aaa"])
+        self.record("ccc", "suite", "6.1", "3 passed", "make test", now="ddd")
+        self.record("ccc", "suite", "6.1", "3 passed", "make test", now="ccc" + results.DIRTY)
+        self.assertEqual([row[2] for row in self.kept()], ["aaa"])
+
+    def test_what_is_not_committed(self):
+        """What guests do not get does not count where git does not know it."""
+        commit = self.commit("int a;\n")[:7]
+        dirty = commit + results.DIRTY
+        code = self.folder / "module" / "engine" / "hook.c"
+        with mock.patch.object(results, "TOP", self.folder):
+            for path, wanted in ((self.folder / "notes.txt", commit),
+                                 (code.with_name("new.c"), dirty), (code, dirty)):
+                before = path.read_bytes() if path.exists() else None
+                path.write_text("text", encoding="ascii")
+                self.assertEqual(results._commit_now(), wanted, path)
+                path.unlink()
+                if before is not None:
+                    path.write_bytes(before)

@@ -37,16 +37,33 @@ PAST_COMMENTS = ("-w", "-I", "^[[:blank:]]*(/?\\*|# |\n)")
 DIRTY = "-dirty"
 
 
-@lru_cache(maxsize=None)
-def commit():
-    """The commit that was checked out when this was first asked, with DIRTY behind it where files
-    differed. The first guest asks, which gets the files as they are then.
+def _commit_now():
+    """The commit that is checked out, with DIRTY behind it where files differ, or where files that
+    it does not have are in the folders that guests get.
     """
     try:
-        return run(["git", "-C", TOP, "describe", "--always", f"--dirty={DIRTY}", "--abbrev=7",
+        name = run(["git", "-C", TOP, "describe", "--always", f"--dirty={DIRTY}", "--abbrev=7",
                     "--exclude=*"]).strip()
+        untracked = run(["git", "-C", TOP, "ls-files", "--others", "--exclude-standard", "--",
+                         "module", "pytests"]).strip()
     except HarnessError:
         return "unknown" + DIRTY
+    return name + DIRTY if untracked and not name.endswith(DIRTY) else name
+
+
+@lru_cache(maxsize=None)
+def commit():
+    """What _commit_now() said when this was first asked. The first guest asks, which gets the files
+    as they are then.
+    """
+    return _commit_now()
+
+
+def _commit_of_run():
+    """The commit whose files all of the run had; with DIRTY behind it where they changed meanwhile:
+    later guests got other ones than the first.
+    """
+    return commit() if commit() == _commit_now() or commit().endswith(DIRTY) else commit() + DIRTY
 
 
 @lru_cache(maxsize=None)
@@ -100,7 +117,7 @@ def record(what, kernel, figure, command, any_cpus=True):
         any_cpus: whether CPUS says how many CPUs its guests had.
     """
     asked = cpus.words() if any_cpus else ""
-    row = [what, kernel, commit(), figure.replace("|", "/"), f"`{command}{asked}`"]
+    row = [what, kernel, _commit_of_run(), figure.replace("|", "/"), f"`{command}{asked}`"]
     with locked("results"):
         _write(NEW, {**_read(NEW), _key(row): row})
 
