@@ -48,7 +48,7 @@ def _files():
                 kinds["kbuild"].append(relative)
             elif path.suffix == ".py":
                 kinds["python"].append(relative)
-            elif text.startswith(("#!/bin/sh", "#!/bin/bash")) or path.suffix == ".sh":
+            elif text.startswith(("#!/bin/sh", "#!/bin/bash", "#!/usr/bin/env bash")) or path.suffix == ".sh":
                 kinds["shell"].append(relative)
     return kinds
 
@@ -75,6 +75,9 @@ def main(wanted):
     """Run the checks that are wanted, all if none is named, and return the exit code."""
     checks = [check for check in CHECKS
               if not wanted or any(name in check.name for name in wanted)]
+    if not checks:
+        raise HarnessError(f"no check is called {' or '.join(wanted)}: there are "
+                           + ", ".join(check.name for check in CHECKS))
     files = _files()
     seen = roots.root(roots.LINT), checkpatch.folder()
     failed = 0

@@ -48,7 +48,7 @@ BOOTS = (
     Boot("debugfs-off", "debugfs_off", "debugfs=off", True),
     Boot("debugfs-unmounted", "debugfs_unmounted", "", True),
     Boot("debugfs-no-mount", "debugfs_unmounted no-mount", "debugfs=no-mount", True),
-    Boot("lockdown-at-boot", "lockdown", "lockdown=integrity"),
+    Boot("lockdown-at-boot", "lockdown at-boot", "lockdown=integrity"),
     Boot("lockdown-integrity", "lockdown integrity"),
     Boot("lockdown-confidentiality", "lockdown confidentiality"),
     Boot("signature", "signature", "module.sig_enforce=1"),
@@ -94,7 +94,7 @@ def run(kernels, names):
     """Run the checks (of these names; all if empty) on the kernels.
 
     Returns:
-        The exit code: 0 if none failed.
+        The exit code: 0 if none failed, and each kernel ran one.
 
     Raises:
         HarnessError: there is no check of such a name.
@@ -112,6 +112,8 @@ def run(kernels, names):
             if names and boot.name not in names:
                 continue
             if not (boot.debug if kernel.config else boot.stock):
+                if names:
+                    say(kernel.name, f"left out {boot.name}: this kernel lacks what it needs")
                 continue
             if boot.arch and boot.arch != kernel.arch:
                 say(kernel.name, f"left out {boot.name}: for {boot.arch} only")
@@ -126,6 +128,10 @@ def run(kernels, names):
             if wrong:
                 failed += 1
                 say(kernel.name, "".join(f"| {line}\n" for line in wrong.splitlines()))
+        if not passed and not not_passed:
+            failed += 1
+            say(kernel.name, "failed: no boot was run")
+            continue
         command = f"make test-boots KERNELS={kernel.name}"
         if names:
             command += f" BOOTS='{' '.join(names)}'"

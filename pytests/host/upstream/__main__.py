@@ -179,6 +179,8 @@ def main(names):
                     f"upstream's {suite.name}", kernel.name,
                     ", ".join(f"{name} {cell}" for name, cell in list(figures)[2:]),
                     f"make test-upstream KERNELS={kernel.name}")
+    if len(rows) == 1:
+        raise HarnessError(f"TESTS='{os.environ.get('TESTS', '')}': no test is called so")
     print("\nverdicts: passed/failed/other (skipped, unsupported, unresolved)")
     print("\n".join(_columns(rows)))
     print(f"upstream: {'all is well' if not faults else f'{faults} faults'},"

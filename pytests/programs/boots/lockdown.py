@@ -1,4 +1,7 @@
-"""Lockdown: no unsigned module loads; raised later, read-only files are read, others not."""
+"""Lockdown: no unsigned module loads; raised later, read-only files are read, others not.
+
+The argument is the level to raise it to, or `at-boot` where the kernel's command line has set it.
+"""
 
 import os
 import subprocess
@@ -34,16 +37,19 @@ def only_readable(hook, tree):
     common.expect("parents in stats", sorted(hook.stats()), sorted([SHOW, LOCAL_SHOW, "[other]"]))
 
 
-def check(raise_to):
+def check_at_boot():
+    """An unsigned module does not load, and `make load` says why."""
+    common.expect("lockdown is", level(), "integrity")
+    common.expect("insmod of an unsigned module", common.errno_of(
+        lambda: memevents.insmod(memevents.KO)), ("EPERM", "EKEYREJECTED"))
+    common.make_load_refused(["the kernel is locked down", "signed by a key it trusts"])
+    common.nothing_left()
+
+
+def check_raised(raise_to):
     """From `integrity` on 0400 files can be read and nothing else be opened; the hook goes on."""
     with common.watched() as (log, cgroup, originals):
-        print(f"lockdown is {level()}", flush=True)
-        if level() != "none":
-            common.expect("insmod of an unsigned module", common.errno_of(
-                lambda: memevents.insmod(memevents.KO)), ("EPERM", "EKEYREJECTED"))
-            common.make_load_refused(["the kernel is locked down", "signed by a key it trusts"])
-            common.nothing_left()
-            return
+        common.expect("lockdown is", level(), "none")
         hook = memevents.Hook()
         hook.load()
         tree = hook.tree()
@@ -60,4 +66,7 @@ def check(raise_to):
 
 
 if __name__ == "__main__":
-    check(sys.argv[1] if len(sys.argv) > 1 else "integrity")
+    if sys.argv[1] == "at-boot":
+        check_at_boot()
+    else:
+        check_raised(sys.argv[1])
