@@ -19,6 +19,7 @@ from pytests.host.vm.errors import HarnessError
 
 SETUP = "pytests/host/vm/setup.sh"
 KEYRING = "usr/share/keyrings/debian-archive-keyring.gpg"
+CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 PROXY = "http://proxy.example:3128"
 
 #: sudo for a user whom it asks for no password, as it is where it matters here: the environment is
@@ -65,9 +66,18 @@ esac""")
     def test_ubuntu_and_devuan(self):
         for origin in ("Ubuntu", "Devuan"):
             there = self.ready(origin=origin)
+            there.write(CERTIFICATES)
             done = self.setup(there, MIRROR="https://deb.debian.org/debian")
             self.assertEqual((done.returncode, done.stdout), (0, ""))
             self.refused(self.setup(there), "give one as MIRROR=")
+
+    def test_certificates_for_a_mirror_by_https(self):
+        there = self.ready()
+        for mirror, installed in (("http://deb.debian.org/debian", False),
+                                  ("https://deb.debian.org/debian", True)):
+            done = self.setup(there, MIRROR=mirror)
+            self.passed(done)
+            self.assertEqual("install ca-certificates\n" in done.stdout, installed)
 
     def test_no_keys(self):
         there = self.ready()

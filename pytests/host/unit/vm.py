@@ -15,7 +15,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from unittest import mock
 
-from pytests.host.vm import archive, cache, guest, in_guest, kernels, linux_source, progress
+from pytests.host.vm import archive, cache, guest, in_guest, kernels, linux_source, machine, progress
 from pytests.host.vm.errors import GuestLost, HarnessError
 from pytests.host.vm.guest import Acceleration, Guest
 
@@ -37,7 +37,12 @@ say() { echo "$1" >&3; }
 
 
 class PickTest(unittest.TestCase):
-    """KERNELS="..." """
+    """KERNELS="..." on an amd64 machine."""
+
+    def setUp(self):
+        patch = mock.patch.object(machine, "arch", lambda: "amd64")
+        patch.start()
+        self.addCleanup(patch.stop)
 
     def names(self, patterns):
         return [kernel.name for kernel in kernels.pick(patterns)]

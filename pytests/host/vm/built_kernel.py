@@ -42,7 +42,7 @@ printf '%s\n' 'ifneq ($(filter %/module %/slow_target,$(KBUILD_EXTMOD)),)' \
 
 def made_from(kernel):
     """What the kernel depends on, beside its suite's source."""
-    return kernel, fragments(kernel), HEADERS
+    return kernel, kernel.compiler, TOOLS[kernel.compiler], fragments(kernel), HEADERS
 
 
 def fragments(kernel):

@@ -141,7 +141,7 @@ HERD = Recipe("herd-forky", "forky", machine.arch(), ("base-files", "dash", "her
 # For what `make test-packaging` does: building the package; installing it, where dkms makes its
 # signing key with openssl; firmware, shim and GRUB as a machine with Secure Boot has them, and what
 # writes the firmware's variables. The last is no machine that is to start, so it is not configured.
-# HOST has what `make setup` installs, but for QEMU.
+# HOST has what `make setup` installs, but for QEMU; ca-certificates is for a mirror by https.
 HOST = Recipe("packaging-host", "trixie", "amd64",
               ("ca-certificates", "debian-archive-keyring", "libarchive-tools", "make",
                "mmdebstrap", "mount", "python3", "xz-utils", "zstd"), variant="apt")

@@ -79,6 +79,9 @@ for need in $needs; do
 	command -v "${need%%:*}" > /dev/null || missing="$missing ${need#*:}"
 done
 [ -e "$keyring" ] || missing="$missing debian-archive-keyring"
+case ${MIRROR:-} in
+https:*) [ -e "${MEMEVENTS_ROOT:-}/etc/ssl/certs/ca-certificates.crt" ] || missing="$missing ca-certificates" ;;
+esac
 
 if [ -n "$missing" ] || ! knows_archive; then
 	apt update
