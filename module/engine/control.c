@@ -3,10 +3,11 @@
  * The debugfs tree: what users see and write. debugfs_layout.md is its manual.
  *
  * Locks: add_lock -> hook_lock -> parents_lock; add_lock -> names_lock; and
- * hold_lock -> hook_lock (control_hold.c). add_lock is held while a parent is added. Names are resolved and directories
- * made without parents_lock, which readers of stats take. Removing a file waits
- * for those who are in its handlers, and one of them may wait for a user: so
- * files are removed with no lock held.
+ * hold_lock -> hook_lock (control_hold.c). add_lock is held while a parent is
+ * added. Names are resolved and directories made without parents_lock, which
+ * readers of stats take. Removing a file waits for those who are in its
+ * handlers, and one of them may wait for a user: so files are removed with no
+ * lock held.
  */
 #include <linux/debugfs.h>
 #include <linux/err.h>

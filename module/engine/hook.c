@@ -392,9 +392,10 @@ static int nothing(void *unused)
  * lookup_begin()), and that ftrace has had every CPU schedule cannot be relied
  * on: it does not after a refused registration, and newer kernels leave it out.
  *
- * No test in a guest fails without this wait (litmus/unload-drain does): for an ops that lives in a module
- * unregister_ftrace_function() waits itself on the kernels tested, and a refused
- * hook redirects nothing. It stays because ftrace promises neither.
+ * No test in a guest fails without this wait (litmus/unload-drain does): for an
+ * ops that lives in a module unregister_ftrace_function() waits itself on the
+ * kernels tested, and a refused hook redirects nothing. It stays because ftrace
+ * promises neither.
  */
 static void drain(void)
 {

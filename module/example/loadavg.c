@@ -15,7 +15,7 @@
 
 #define LOAD 42UL
 
-/* The prototype of get_avenrun(), to the letter. Does not sleep. */
+/* Has the prototype of get_avenrun(), the target. Does not sleep. */
 static void loadavg_replacement(unsigned long *loads, unsigned long offset,
 				int shift)
 {

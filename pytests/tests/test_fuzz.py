@@ -11,7 +11,7 @@ from pytests.lib.fuzz import fuzzer, generate
 
 @pytest.fixture
 def driver(hook, cgroup, parent_cgroup, originals):
-    """The module under the fuzzer's hands."""
+    """The fuzzer's driver of the module, stopped after the test."""
     with memcg.below(parent_cgroup, "outside") as outside:
         driver = fuzzer.Driver(generate.Names(cgroup, outside), cgroup, originals)
         yield driver

@@ -168,7 +168,7 @@ def test_another_has_one_of_them(load, peer, cgroup, originals, kernel_log, held
 
 
 def test_scope_and_times(load, cgroup, originals):
-    """Who reads and how often narrow as ever; calls out of scope are counted."""
+    """`readers` and `times` limit what is redirected; calls out of scope are counted."""
     hook = load()
     hook.write("readers", cgroup.path)
     assert cgroup.read_events() == originals[0]

@@ -1,4 +1,4 @@
-"""What the writable files take, to the letter, and what they refuse, with its aftermath."""
+"""What the writable files accept, what they refuse, and what a refusal leaves."""
 
 import ctypes
 import errno

@@ -250,7 +250,7 @@ def test_perf_holds_the_module(loaded):
         if error.errno != errno.ENOSYS:
             raise
         pytest.skip("this kernel has no perf events (CONFIG_PERF_EVENTS)")
-    memevents.wait_for(lambda: loaded.refcount() == 0, "perf to let go")
+    memevents.wait_for(lambda: loaded.refcount() == 0, "perf to close the event")
     loaded.unload()
 
 

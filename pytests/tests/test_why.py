@@ -87,7 +87,7 @@ def test_a_livepatched_parent_that_calls_the_target(loaded, cgroup):
 
 
 def test_another_module_that_calls_the_target(loaded, peer):
-    """It stands in nobody's place: the parents are well."""
+    """It calls the target and redirects nothing: `why` says `ok` of target and parents."""
     peer(peers.CALLER)
     memevents.read_file(peers.CALLED)
     assert loaded.number("other_hits") == 1

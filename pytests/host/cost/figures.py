@@ -47,8 +47,8 @@ ALTERNATIVES = {
 }
 
 
-# They copy data, write a ring buffer or look addresses up: it matters to them where the kernel
-# has put things, and that it draws by lot at each boot.
+# They copy data, write a ring buffer or look addresses up: their figures depend on addresses, which
+# the kernel randomizes at each boot.
 PLACED = ("default banner", "tracepoint on", "stack walk")
 
 # What lies in the allocator of per-CPU memory, as it counts: by pages.
