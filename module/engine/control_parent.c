@@ -139,7 +139,7 @@ static const struct control_file parent_files[] = {
  * A failure is explained in the kernel log.
  *
  * Context: may sleep; no lock is held that a handler of its files takes.
- * Return: 0, -EEXIST where a removed parent of that name still has a file in use,
+ * Return: 0, -EEXIST where the removal of a parent of that name has not ended,
  * -ENOMEM.
  */
 int control_create_parent_dir(struct parent *parent, struct dentry *parents_dir)
@@ -151,7 +151,7 @@ int control_create_parent_dir(struct parent *parent, struct dentry *parents_dir)
 	err = PTR_ERR_OR_ZERO(dir);
 	if (err == -EEXIST) {
 		pr_warn_ratelimited(
-			"%s: a file of it is still in use since it was removed\n",
+			"%s: is still being removed: a file of it may be in use\n",
 			parent->name);
 		return err;
 	}

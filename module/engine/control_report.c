@@ -257,7 +257,8 @@ static void why_parent(struct seq_file *m, const struct parent *parent,
 
 static int why_show(struct seq_file *m, void *unused)
 {
-	const char *hook = hook_why();
+	bool is_on;
+	const char *hook = hook_why(&is_on);
 	const char *target = hook_target.no_call ? hook_target.no_call() : NULL;
 	const struct parent *parent;
 	const char *unlisted;
@@ -280,7 +281,7 @@ static int why_show(struct seq_file *m, void *unused)
 	why_scope(&why);
 	why_end(&why);
 	for (i = 0; (parent = parents_nth(i)); i++)
-		why_parent(m, parent, !hook, !target, unlisted);
+		why_parent(m, parent, is_on, !target, unlisted);
 	mutex_unlock(&parents_lock);
 	return 0;
 }

@@ -134,11 +134,19 @@ static int switch_on(void)
 /*
  * Disarmed first: while ftrace removes an ops, it hands the target to the next
  * IPMODIFY user before the last handler has ended. See litmus/disarm-seen.
+ *
+ * A dead ftrace is asked first: it removes nothing, and calls that come meanwhile
+ * would be routed as if the hook were off. One that dies between the two does so
+ * until the hook is armed again.
  */
 static int switch_off(void)
 {
 	int err;
 
+	if (ops_ftrace_is_dead()) {
+		pin("unregister", -ENODEV);
+		return -ENODEV;
+	}
 	lookup_arm(false);
 	err = unregister_ops();
 	if (err) {
@@ -323,16 +331,19 @@ bool hook_is_on(void)
 }
 
 /**
- * hook_why() - what keeps the hook from routing calls
+ * hook_why() - what keeps the hook from routing calls, or from being switched
+ * @is_on: set to whether the hook is in the kernel: it routes calls under an ftrace
+ *	that has shut itself down, too
  *
  * Context: may sleep.
  * Return: a phrase for people; NULL where the hook does its work.
  */
-const char *hook_why(void)
+const char *hook_why(bool *is_on)
 {
+	*is_on = hook_is_on();
 	if (ops_ftrace_is_dead())
 		return "ftrace has shut itself down, see the kernel log";
-	if (READ_ONCE(on))
+	if (*is_on)
 		return NULL;
 	switch (READ_ONCE(refused)) {
 	case 0:
@@ -381,16 +392,23 @@ static int nothing(void *unused)
 
 /*
  * Wait until no task is in the handler, or in the replacement that it sent it
- * to; no task can enter the handler any more.
+ * to, and no CPU looks at the ops; none can come there any more.
  *
  * With tasks RCU, each task has slept voluntarily or been in user space since,
  * and neither the handler nor the replacement sleeps: see litmus/unload-drain.
- *
  * Without it, kernel code is not preemptible: a task in either holds its CPU
- * until it has left. stop_machine() returns when every CPU has switched to its
- * stopper thread. synchronize_rcu() would not do where PREEMPT_COUNT is set (see
- * lookup_begin()), and that ftrace has had every CPU schedule cannot be relied
- * on: it does not after a refused registration, and newer kernels leave it out.
+ * until it has left.
+ *
+ * stop_machine() returns when every CPU has switched to its stopper thread. It is
+ * for what holds its CPU: for those tasks, and for ftrace, which walks its list of
+ * all ops, ours among them, with preemption off, where it traces any function at
+ * all. It does so in an idle CPU, too, where ordinary RCU does not watch and
+ * which tasks RCU passes over. ftrace waits for these itself when it has removed
+ * an ops, but not when it has refused one.
+ *
+ * synchronize_rcu() would not do where PREEMPT_COUNT is set (see lookup_begin()),
+ * and that ftrace has had every CPU schedule cannot be relied on: it does not
+ * after a refused registration, and newer kernels leave it out.
  *
  * No test in a guest fails without this wait (litmus/unload-drain does): for an
  * ops that lives in a module unregister_ftrace_function() waits itself on the
@@ -401,8 +419,7 @@ static void drain(void)
 {
 	if (IS_ENABLED(CONFIG_TASKS_RCU))
 		synchronize_rcu_tasks();
-	else
-		stop_machine(nothing, NULL, NULL);
+	stop_machine(nothing, NULL, NULL);
 }
 
 /**

@@ -74,7 +74,7 @@ int hook_switch_off(void);
 void hook_use_banner(bool banner);
 bool hook_is_on(void);
 bool hook_is_pinned(void);
-const char *hook_why(void);
+const char *hook_why(bool *is_on);
 const struct symbol_range *hook_range(void);
 
 #endif /* _MEMEVENTS_HOOK_HOOK_H */

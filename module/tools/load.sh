@@ -53,10 +53,13 @@ why()
 	*"nvalid module format"* | *"wrong symbol version"* | *"Exec format error"*)
 		die "built for another kernel: make clean, then make load" ;;
 	*"peration not supported"*)
-		die "this kernel lacks what the hook needs: the lines above, or dmesg, say what" ;;
+		die "this kernel lacks what the hook, or a parent that was given, needs: the lines above, or dmesg, say what" ;;
 	*"Key was rejected"* | *"Required key"*)
 		die "this kernel loads only modules that are signed by a key it trusts: $signing" ;;
 	*"peration not permitted"*)
+		# the module itself refuses a scope from within a cgroup namespace
+		! printf '%s\n' "$2" | grep "$name: " | grep -qv taint ||
+			die "not loaded: the lines above say why"
 		case $2$(cat "$root/sys/kernel/security/lockdown" 2> /dev/null) in
 		*"Lockdown: "* | *"[integrity]"* | *"[confidentiality]"*)
 			die "the kernel is locked down (Secure Boot does it) and loads only signed modules: $signing" ;;

@@ -90,7 +90,7 @@ def test_listed_again_while_its_removal_waits(loaded, kernel_log):
         calls.append(Call("add_parent of the same", again))
         calls[-1].wait(PATIENCE)
         assert kernel_log.module_lines(mark) == [
-            f"{SHOW}: a file of it is still in use since it was removed"]
+            f"{SHOW}: is still being removed: a file of it may be in use"]
         assert loaded.stats() == before
     remove.wait(PATIENCE)
     loaded.write("add_parent", SHOW)

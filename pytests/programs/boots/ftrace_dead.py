@@ -63,6 +63,8 @@ class Doomed(Ending):
 def flip(*watched):
     """A flip finds out: it fails, pins the module, and everything goes on."""
     dead = Dead(*watched)
+    common.expect("why of the parents", [dead.hook.why()[parent] for parent in (SHOW, LOCAL_SHOW)],
+                  ["ok", "redirect off"])
     _pinned(dead)
     dead.routed()
     dead.hook.write(f"parents/{SHOW}/redirect", "0")

@@ -43,6 +43,13 @@ ROWS = (
     Mutant("hook-not-armed-again", "engine/hook.c",
            "		/* The hook is still registered, so it is armed again. */\n"
            "		lookup_arm(true);\n", "",
+           boot="ftrace-dead-flip", kernel="6.1",
+           survives="ftrace would have to die between this and the look whether it is dead"),
+    Mutant("hook-pinned-by-no-dead-ftrace", "engine/hook.c",
+           "		pin(\"unregister\", -ENODEV);\n", "",
+           boot="ftrace-dead-flip", kernel="6.1"),
+    Mutant("hook-why-of-parents-under-dead-ftrace", "engine/control_report.c",
+           "why_parent(m, parent, is_on,", "why_parent(m, parent, !hook,",
            boot="ftrace-dead-flip", kernel="6.1"),
     Mutant("hook-no-drain", "engine/hook.c",
            "	if (was_tried)\n		drain();", "	if (!was_tried)\n		drain();",
