@@ -370,8 +370,11 @@ class Hook:
                 files[os.path.relpath(path, self.root)] = stat.S_IMODE(os.stat(path).st_mode)
         return files
 
-    def state(self):
-        """Return all that a refused write must leave as it is, to be compared with ==."""
+    def state(self, tell_traced=lambda: traced() is not None):
+        """Return all that a refused write must leave as it is, to be compared with ==.
+
+        tell_traced: what tells whether the target is traced.
+        """
         return {
             "enabled": self.read("enabled"),
             "banner": self.read("banner"),
@@ -383,7 +386,7 @@ class Hook:
             "other_hits": self.read("other_hits"),
             "other_last": self.read("other_last"),
             "tree": self.tree(),
-            "traced": traced() is not None,
+            "traced": tell_traced(),
         }
 
     @contextlib.contextmanager
