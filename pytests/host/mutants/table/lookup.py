@@ -71,7 +71,7 @@ ROWS = (
            "			  use_cache ? &published->last_unlisted : &no_unlisted);",
            "			  use_cache && lookup_unlisted == &no_unlisted ?\n"
            "				  &published->last_unlisted : lookup_unlisted);",
-           tests="test_parents or test_other"),
+           prove=True),
     Mutant("lookup-sites-not-taken-out", "engine/lookup.c",
            "		if (array[i] == sites->at[i])\n",
            "		if (array[i] == sites->at[i] || sites->at[i] == &no_site)\n",

@@ -21,7 +21,7 @@ ROWS = (
            "	return sum(parent, redirected) - reset_at;",
            "	reset_at = sum(parent, redirected);\n"
            "	return reset_at - smp_load_acquire(&parent->reset_at.calls[redirected]);",
-           tests="test_reset"),
+           prove=True),
     Mutant("parent-hits-without-redirected", "engine/parent.c",
            "	return calls + calls_since_reset(parent, false);",
            "	return calls_since_reset(parent, false);",

@@ -46,7 +46,7 @@ ROWS = (
     Mutant("times-not-atomic", "engine/parent.h",
            "	} while (!atomic_try_cmpxchg(&parent->times, &times, times - 1));",
            "	} while (0);\n	atomic_set(&parent->times, times - 1);",
-           tests="test_times"),
+           prove=True),
     Mutant("times-one-too-many", "engine/parent.h",
            "		if (times <= 0)", "		if (times < 0)", tests="test_times"),
     Mutant("times-no-limit-is-none", "engine/parent.h",
