@@ -23,6 +23,9 @@ WORK = TOP / "build" / "lint"
 # folders below which C files are kernel code
 KERNEL_CODE = ("module", "pytests/kmods", "pytests/host/cost/alternatives")
 
+# how a shell script begins
+SHELLS = ("#!/bin/sh", "#!/bin/bash", "#!/usr/bin/env bash")
+
 # what kbuild and python leave in the source tree
 BUILT = ("*.o", "*.ko", "*.mod", "*.mod.c", "*.cmd", "*.d", "*.pyc", "*.order", "*.symvers")
 
@@ -48,7 +51,7 @@ def _files():
                 kinds["kbuild"].append(relative)
             elif path.suffix == ".py":
                 kinds["python"].append(relative)
-            elif text.startswith(("#!/bin/sh", "#!/bin/bash", "#!/usr/bin/env bash")) or path.suffix == ".sh":
+            elif text.startswith(SHELLS) or path.suffix == ".sh":
                 kinds["shell"].append(relative)
     return kinds
 

@@ -95,8 +95,8 @@ class InGuest:
                 self._take(self._current, Outcome(NOTICED, ended.wrong))
             lost = lost + 1 if len(self._left) == before else 0
         for name in list(self._left):
-            self._take(name, Outcome(NOT_TRIED, f"{1 + RETRIES} guests in a row tried no mutant: "
-                                           f"{ended.wrong or 'its modules are not sound'}"))
+            self._take(name, Outcome(
+                NOT_TRIED, f"{1 + RETRIES} guests in a row tried no mutant: {ended.wrong}"))
 
     def _boot(self, kos, everything, number):
         listed, files = [], {}

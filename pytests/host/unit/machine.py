@@ -195,7 +195,6 @@ class MemoryTest(unittest.TestCase):
                 with mock.patch.object(machine, "available_memory", lambda size=memory: size):
                     self.assertEqual(suite.workers(plain), guests)
 
-
     def test_a_debug_kernels_tests_are_shared(self):
         table = {kernel.name: kernel for kernel in kernels.KERNELS}
         for names, room, wanted in (("6.1", 4, ([4], 4)), ("6.1-debug", 4, ([4], 4)),

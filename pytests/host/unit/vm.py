@@ -15,7 +15,8 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from unittest import mock
 
-from pytests.host.vm import archive, cache, guest, in_guest, kernels, linux_source, machine, progress
+from pytests.host.vm import (archive, cache, guest, in_guest, kernels, linux_source, machine,
+                             progress)
 from pytests.host.vm.errors import GuestLost, HarnessError
 from pytests.host.vm.guest import Acceleration, Guest
 
