@@ -143,20 +143,6 @@ def workers(kernels):
                       machine.available_memory() // (largest * 3 // 2)))
 
 
-def share_out(kernels, room):
-    """How many guests each kernel's tests are shared by, where there is room for so many at once.
-
-    A debug kernel's tests take as long as four others': one guest would still be at them when all
-    others are done, and use one CPU.
-
-    Returns:
-        The numbers, in the order of the kernels, and how many kernels are tested at once.
-    """
-    each = max(1, room // len(kernels))
-    numbers = [each + (each == 1 and room > 2 and kernel.checked) for kernel in kernels]
-    return numbers, max(1, room - (sum(numbers) - each * len(kernels)))
-
-
 def run(kernels, options, strict):
     """Run the suite on the kernels and print what came out.
 
@@ -167,15 +153,12 @@ def run(kernels, options, strict):
     Returns:
         The exit code: 0 if tests were run and none failed.
     """
-    at_once = workers(kernels)
-    shares = [1] * len(kernels)
     # Some tests, picked by options, are done before more guests were up.
-    if not options:
-        shares, at_once = share_out(kernels, at_once)
-    runs = [KernelRun(kernel, options, number) for kernel, number in zip(kernels, shares)]
+    shares = 1 if options else max(1, workers(kernels) // len(kernels))
+    runs = [KernelRun(kernel, options, shares) for kernel in kernels]
     # The slowest first: those that have to be built, then all that are not plain.
     order = sorted(runs, key=lambda r: (not r.report.kernel.config, r.report.kernel.plain))
-    with ThreadPoolExecutor(at_once) as pool:
+    with ThreadPoolExecutor(workers(kernels)) as pool:
         try:
             for future in [pool.submit(run.run) for run in order]:
                 future.result()

@@ -195,17 +195,6 @@ class MemoryTest(unittest.TestCase):
                 with mock.patch.object(machine, "available_memory", lambda size=memory: size):
                     self.assertEqual(suite.workers(plain), guests)
 
-    def test_a_debug_kernels_tests_are_shared(self):
-        table = {kernel.name: kernel for kernel in kernels.KERNELS}
-        for names, room, wanted in (("6.1", 4, ([4], 4)), ("6.1-debug", 4, ([4], 4)),
-                                    ("6.1 6.1-debug", 2, ([1, 1], 2)),
-                                    ("6.1 6.1-debug", 4, ([2, 2], 4)),
-                                    ("6.1 7.2 7.3 6.1-debug", 3, ([1, 1, 1, 2], 2)),
-                                    ("6.1 7.2 7.3 5.10 6.1-debug", 4, ([1, 1, 1, 1, 2], 3))):
-            with self.subTest(names):
-                self.assertEqual(
-                    suite.share_out([table[name] for name in names.split()], room), wanted)
-
 
 class ArchTest(unittest.TestCase):
     """A machine that is not amd64."""
