@@ -10,7 +10,6 @@ from pytests.host.vm.cache import TOP
 from pytests.host.vm.guest import WALL_LIMIT
 from pytests.host.vm.image import Content
 from pytests.host.vm.in_guest import run_in_guest
-
 from pytests.lib.kernel_log import EXIT_SPLAT
 
 from .outcome import NOT_TRIED, NOTICED, SURVIVED, Outcome
