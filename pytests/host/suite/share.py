@@ -21,9 +21,9 @@ RETRIES = 2
 # or a lost one. Then the rest is given up.
 MAX_GUESTS = 6
 
-# A debug kernel's guest takes the CPUs as long as four others do: they stand back for it so far that
-# one CPU is its own, or all would be waiting for it at the end. On one CPU it still leaves them half
-# of it: far from what they would take for a lockup (TCG_LINE of vm/guest.py).
+# A debug kernel's guest takes the CPUs as long as four others do: they stand back for it so far
+# that one CPU is its own, or all would be waiting for it at the end. On one CPU it leaves them half
+# of that: far from what they would take for a lockup (TCG_LINE of vm/guest.py).
 NICE = 5
 
 COMMAND = """\
