@@ -16,9 +16,6 @@ from pytests.lib import memevents
 #: How far apart names that come one after the other are: a prime, so that every name comes once.
 _STRIDE = 61
 
-#: Symbols.first() takes names of so many functions; no multiple of _STRIDE.
-_FIRST = 2000
-
 _MODULE = re.compile(rb"^([0-9a-f]+) ([a-zA-Z]) (\S+)\t\[(\S+)\]$", re.MULTILINE)
 
 
@@ -95,19 +92,6 @@ class Symbols:
         names = list(itertools.islice(self.listable(), count))
         assert len(names) == count, f"{len(names)} functions can be listed, not {count}"
         return names
-
-    def first(self, count):
-        """Return a list of so many functions that can be listed, of those that are found soonest.
-
-        Kernels before 6.2 expand all names from the lowest address on until they meet the one that
-        is looked up. These are the lowest, in no order.
-
-        Raises Unsupported as listable() does.
-        """
-        memevents.need_calls()
-        names = sorted(self._listable, key=self.address.__getitem__)[:_FIRST]
-        assert count <= len(names), f"{len(names)} functions, not {count}"
-        return [names[index * _STRIDE % len(names)] for index in range(count)]
 
     @functools.cached_property
     def _listable(self):

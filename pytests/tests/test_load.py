@@ -225,7 +225,7 @@ def test_a_target_that_ftrace_does_not_know(any_target, kernel_log, symbols):
 
 def test_as_many_parents_as_there_may_be(hook, symbols, kernel_log):
     """256 by parameters load; one more is ENOSPC."""
-    names = symbols.first(PARENTS_MAX - 1)
+    names = symbols.some(PARENTS_MAX - 1)
     hook.load_refused(kernel_log, errno.ENOSPC,
                       redirect=names[:130] + [SHOW], observe=names[130:] + [LOCAL_SHOW])
     hook.load(redirect=names[:129] + [SHOW], observe=names[129:-1] + [LOCAL_SHOW])

@@ -259,7 +259,7 @@ def test_a_name_of_several_functions(loaded, symbols):
 @pytest.fixture
 def full(loaded, symbols):
     """The module with as many parents listed as there may be."""
-    for name in symbols.first(memevents.PARENTS_MAX - 2):
+    for name in symbols.some(memevents.PARENTS_MAX - 2):
         loaded.write("add_parent", name)
     assert len(loaded.parents()) == memevents.PARENTS_MAX
     return loaded
@@ -267,7 +267,7 @@ def full(loaded, symbols):
 
 def test_full(full, symbols):
     """One more is ENOSPC; with one less there is room again."""
-    names = symbols.first(memevents.PARENTS_MAX + 1)
+    names = symbols.some(memevents.PARENTS_MAX + 1)
     stats = full.stats()
     assert len(stats) == memevents.PARENTS_MAX + 1
     starts = [row.start for row in stats.values() if row.start is not None]
@@ -352,7 +352,7 @@ def churn(add, remove, names, each=lambda number: None):
 
 def churned(symbols):
     """Return CHURNED_PARENTS names as bytes."""
-    return [name.encode() for name in symbols.first(scale.CHURNED_PARENTS)]
+    return [name.encode() for name in symbols.some(scale.CHURNED_PARENTS)]
 
 
 @pytest.fixture(scope="module")
