@@ -150,10 +150,13 @@ def wait_for(condition, what, seconds=scale.DEADLINE):
 
 
 def soonest(limit, measure):
-    """Measure a duration, in seconds, until it is below limit; returns it.
+    """Measure a duration, in seconds, until one is below limit; returns that one.
 
-    Other work on the machine only makes it longer, so one that is below is enough. AssertionError
-    with the least of them where none is within DEADLINE, which leaves room for five at least.
+    Other work on the machine only makes it longer, so one that is below is enough. It is measured
+    five times at least, and until DEADLINE; AssertionError with the least where none was below.
+
+    limit: in seconds.
+    measure: called without arguments; returns the duration.
     """
     deadline = time.monotonic() + scale.DEADLINE
     durations = []
