@@ -24,7 +24,7 @@ TOOLS = {
 }
 
 # What KASAN checks of the kernel itself: what handles the memory and the text of modules. Were it
-# all checked, a guest would take two fifths more of the host's CPUs. The kernel's
+# all checked, a guest would take an eighth more of the host's CPUs. The kernel's
 # scripts/Makefile.lib takes `n` for what is not checked; mm/kasan and others must not be. Modules
 # are checked whole.
 CHECKED = """\
