@@ -28,7 +28,8 @@ COLUMNS = ("what", "kernel", "commit", "figure", "command")
 COMPARED = "module since"
 
 #: What the module is compiled from, and not its tools, its documents and its litmus tests.
-CODE = ("module/Kbuild", "module/memory_events.c", "module/engine")
+CODE = ("module/Kbuild", "module/memory_events.c", "module/engine",
+        ":(exclude)module/engine/unit.*")
 
 #: git's options to look past how lines are spaced, and past lines that are blank or a comment's.
 PAST_COMMENTS = ("-w", "-I", "^[[:blank:]]*(/?\\*|# |\n)")
