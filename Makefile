@@ -6,8 +6,7 @@ KDIR    ?= /lib/modules/$(shell uname -r)/build
 PYTHON  ?= python3
 
 # small modules that the tests load
-TESTED  := module/example pytests/kmods/peers \
-	pytests/kmods/any_target pytests/kmods/slow_target
+TESTED  := module/example pytests/kmods
 TOOLS   := module/tools
 HARNESS := $(PYTHON) -m pytests.host
 

@@ -47,8 +47,9 @@ to=../headers
 	find arch/x86 -path '*/include/*' \( -type f -o -type l \)
 	find arch/x86 -name module.lds
 } | grep -v '\.o$' | sort -u | tar -c --no-recursion -f - -T - | tar -x -C "$to" -f -
-# Count what the engine runs through, not the tests' peers. UBSAN is for whoever asks, too.
-printf '%s\n' 'ifneq ($(filter %/module %/slow_target,$(KBUILD_EXTMOD)),)' \
+# Count what the module runs through, and of what the tests load what asks for it. UBSAN is for
+# whoever asks, too.
+printf '%s\n' 'ifneq ($(filter %/module,$(KBUILD_EXTMOD)),)' \
 	'export GCOV_PROFILE := y' endif 'export UBSAN_SANITIZE := y' >> "$to/Makefile"
 """
 

@@ -10,7 +10,10 @@ from .errors import HarnessError
 from .process import as_root, run
 from .release import fetch
 
-# What is built, in this order.
+# What is built, in this order: folders with a Kbuild. Each takes kbuild some seconds of its own.
+BUILT = ("module", "module/example", "pytests/kmods")
+
+# Where the modules are then.
 FOLDERS = ("module", "module/example", "pytests/kmods/peers", "pytests/kmods/any_target",
            "pytests/kmods/slow_target")
 
@@ -78,10 +81,10 @@ def _make(kernel, release, root, work):
     with progress.step(kernel.name, "building the module and the tests' modules", lines.last):
         done = run_in(
             (*layers, release.root, root), f"build-{kernel.name}",
-            f"set -e; for folder in {' '.join(FOLDERS)}; do"
+            f"set -e; for folder in {' '.join(BUILT)}; do"
             f" make -j{os.cpu_count()} --no-print-directory -C {release.headers}"
-            f" M=/mnt/$folder W=1 {variables} modules;"
-            f" {roots.strip(kernel)} /mnt/$folder/*.ko; done",
+            f" M=/mnt/$folder W=1 {variables} modules; done;"
+            f" cd /mnt; {roots.strip(kernel)} {' '.join(f'{folder}/*.ko' for folder in FOLDERS)}",
             [(work, "/mnt", "rw")], on_line=lines.take,
         )
     run(as_root(["chown", "-R", "--reference", TOP, work]))
