@@ -294,11 +294,14 @@ class ResultsTest(unittest.TestCase):
         self.assertEqual([row[4] for row in self.kept()], ["`make bench`"])
 
     def commit(self, text):
-        """Commit a module of this text, and a README of it, in a repository of the test's own."""
+        """Commit a module of this text, a README of it, and what it is not compiled from, in a
+        repository of the test's own.
+        """
         code = self.folder / "module" / "engine" / "hook.c"
         code.parent.mkdir(parents=True, exist_ok=True)
         for path in (code, self.folder / "module" / "README.md"):
             path.write_text(text, encoding="utf-8")
+        code.with_name("unit.mk").write_text(f"engine := {text!r}", encoding="utf-8")
         git = ["git", "-c", "user.name=x", "-c", "user.email=x", "-C", self.folder]
         for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "x"]):
             subprocess.run([*git, *words], check=True)
@@ -306,7 +309,7 @@ class ResultsTest(unittest.TestCase):
                               stdout=subprocess.PIPE).stdout.strip()
 
     def test_whether_the_module_has_changed_since(self):
-        """Comments, blanks and what is not compiled do not count."""
+        """Comments, blanks and what it is not compiled from do not count."""
         commits = [self.commit(text) for text in (
             "/* a\n * b\n */\nint a;\n", "# d\nint b;\n", "/* c */\n\nint  b;\n# e\n")]
         with mock.patch.object(results, "TOP", self.folder):
